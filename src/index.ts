@@ -1,0 +1,139 @@
+import type { Layer } from './layer/types.ts';
+import type { Generation, Holder, LeftOut, SwitchResult, Writers } from './stack/types.ts';
+import type { Forced, Log, Progress } from './state/context.ts';
+
+export interface OpenOptions {
+  /** etc/nanolin, var/lib/nanolin and run/nanolin are below it. Default `/`. */
+  root?: string;
+  /** Directory of NAME.rcp instead of ROOT/etc/nanolin/profiles. */
+  profiles?: string;
+  backend?: 'auto' | 'kernel' | 'fuse';
+  log?: Log;
+  signal?: AbortSignal;
+  progress?: (report: Progress) => void;
+  forced?: readonly Forced[];
+  now?: () => Date;
+  /** Named step boundaries, for fault injection. */
+  at?: (point: string) => void;
+}
+
+export interface SwitchOptions {
+  /** Refuse instead of leaving a bad layer out. */
+  strict?: boolean;
+  writers?: Writers;
+  reason?: string;
+}
+
+export interface EditOptions extends SwitchOptions {
+  /** Name of the layer above or below which the new ones go; topmost without either. */
+  above?: string;
+  below?: string;
+}
+
+/** What a switch would do: nothing is mounted to find out. */
+export interface Plan {
+  readonly steps: readonly { readonly do: string; readonly [detail: string]: unknown }[];
+  readonly paths: {
+    readonly appear: readonly string[];
+    readonly vanish: readonly string[];
+    readonly change: readonly string[];
+    readonly masked: readonly string[];
+  };
+  readonly processes: readonly { readonly pid: number; readonly command: string; readonly why: string }[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+export interface Status {
+  readonly profile: string | null;
+  readonly generation: number | null;
+  readonly health: 'ok' | 'degraded';
+  readonly backend: 'kernel' | 'fuse';
+  readonly targets: readonly {
+    readonly path: string;
+    readonly writing: string;
+    readonly mounted: boolean;
+    /** Topmost first. */
+    readonly layers: readonly { name: string; version: string; stamp: string; image: string }[];
+  }[];
+  readonly leftOut: readonly LeftOut[];
+  readonly holders: readonly Holder[];
+  /** What does not agree between mounts and state, in sentences, with what the next writing command will do about it. */
+  readonly recovery: readonly string[];
+}
+
+export interface ImportOptions {
+  name?: string;
+  version?: string;
+  format?: 'erofs' | 'squashfs';
+  /** Consent to an image that nobody signed. */
+  unsigned?: boolean;
+}
+
+export interface ProfileSummary {
+  readonly name: string;
+  readonly comment: string;
+  readonly file: string;
+  readonly active: boolean;
+  /** Null when the recipe is sound. */
+  readonly error: string | null;
+}
+
+export interface ProfileReport {
+  readonly name: string;
+  readonly comment: string;
+  readonly imports: readonly string[];
+  readonly targets: readonly { path: string; base: string; from: string }[];
+  /** Topmost first; `image` null where no layer in the store fits. */
+  readonly layers: readonly { query: string; name: string; version: string | null; image: string | null }[];
+  readonly writing: string;
+  readonly healthy: { timeoutMs: number; body: string } | null;
+  readonly scripts: Readonly<Record<string, string>>;
+  /** Empty when it can be switched to as it stands. */
+  readonly problems: readonly { code: string; message: string; hint: string | null }[];
+}
+
+export interface DoctorCheck {
+  readonly what: string;
+  readonly ok: boolean;
+  /** Which way is taken, e.g. `file-backed (no loop device)`. */
+  readonly way: string;
+  /** Null when there is nothing to do. */
+  readonly remedy: string | null;
+}
+
+export interface Nanolin {
+  status(): Promise<Status>;
+  enable(layers: readonly string[], options?: EditOptions): Promise<SwitchResult>;
+  disable(layers: readonly string[], options?: SwitchOptions): Promise<SwitchResult>;
+  swap(old: string, replacement: string, options?: SwitchOptions): Promise<SwitchResult>;
+  plan(
+    request:
+      | { do: 'enable' | 'disable'; layers: readonly string[]; above?: string; below?: string }
+      | { do: 'swap'; old: string; replacement: string }
+      | { do: 'profile'; name: string },
+  ): Promise<Plan>;
+  history(): Promise<readonly Generation[]>;
+  rollback(generation?: number, options?: SwitchOptions): Promise<SwitchResult>;
+  layer: {
+    /** One source may bring several layers: `deb:NAME` brings the dependencies that the base lacks. The asked-for one is last. */
+    import(source: string, options?: ImportOptions): Promise<readonly Layer[]>;
+    list(): Promise<readonly Layer[]>;
+    show(query: string): Promise<Layer>;
+    files(query: string): Promise<readonly string[]>;
+    verify(queries: readonly string[]): Promise<readonly { layer: Layer; ok: boolean; message: string | null }[]>;
+    remove(query: string): Promise<Layer>;
+  };
+  profile: {
+    list(): Promise<readonly ProfileSummary[]>;
+    show(name: string): Promise<ProfileReport>;
+    /** Writes a commented skeleton, returns its path; refuses to overwrite. */
+    create(name: string, options?: { targets?: readonly string[]; enables?: readonly string[]; imports?: readonly string[] }): Promise<string>;
+    check(name: string): Promise<ProfileReport>;
+    diff(a: string, b: string): Promise<{ added: readonly string[]; removed: readonly string[]; moved: readonly string[]; targets: { added: readonly string[]; removed: readonly string[] } }>;
+    switch(name: string, options?: SwitchOptions): Promise<SwitchResult>;
+    /** Brings the last committed generation back after a reboot. */
+    restore(options?: SwitchOptions): Promise<SwitchResult>;
+  };
+  doctor(): Promise<{ kernel: string; ok: boolean; checks: readonly DoctorCheck[] }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,101 @@
+/**
+ * The addon of native/, typed. One function per system call, no policy; each is synchronous and throws a SysError that
+ * carries the call, errno and path, and, for a file system context, the kernel's own message read from the context's fd.
+ *
+ * The last parameter of every mount call may be a `Scratch`: the call is then made on that scratch namespace's thread.
+ */
+export interface SysError extends Error {
+  /** The system call's name, e.g. `move_mount`. */
+  readonly call: string;
+  readonly errno: number;
+  /** Symbolic, e.g. `EINVAL`. */
+  readonly code: string;
+  readonly path: string | undefined;
+  /** What the kernel wrote to the file system context's log, without the `e `/`w ` prefix. */
+  readonly kernel: string | undefined;
+}
+
+/**
+ * A thread with a private mount namespace of its own (unshare(CLONE_NEWNS), everything MS_PRIVATE), a copy of the caller's at
+ * that moment. What is mounted or unmounted there is seen by nobody and is gone with the thread; file descriptors are the
+ * process's. It takes 0.05 ms. The kernel drops it all when the process is killed, so nothing made there can leak.
+ */
+export interface Scratch {
+  readonly __scratch: never;
+}
+
+export interface MountIdentity {
+  /** Mount id as mountinfo shows it; reused after the mount is gone. */
+  readonly id: number;
+  /** STATX_MNT_ID_UNIQUE (Linux 6.8), never reused; null where the kernel has none. */
+  readonly unique: string | null;
+  /** Is the path the root of its mount (STATX_ATTR_MOUNT_ROOT)? */
+  readonly root: boolean;
+  readonly type: 'file' | 'dir' | 'link' | 'other';
+}
+
+/** One step of the tight loop; the loop stops at the first that fails and says which (`SysError.index`). */
+export type LoopStep =
+  | { readonly do: 'beneath'; readonly fd: number; readonly target: string }
+  | { readonly do: 'onto'; readonly fd: number; readonly target: string }
+  /** umount2(target, MNT_DETACH), refused with ESTALE when the mount on top of target is not `expect` (statx). */
+  | { readonly do: 'detach'; readonly target: string; readonly expect: MountIdentity };
+
+export interface HeldBy {
+  readonly pid: number;
+  readonly what: 'fd' | 'cwd' | 'root' | 'exe' | 'map';
+  /** Mount id (the reusable one, fdinfo's mnt_id) that is held. */
+  readonly mount: number;
+  /** fd: open for writing? */
+  readonly writing: boolean;
+  /** readlink of the handle, may end in ` (deleted)`. */
+  readonly path: string;
+}
+
+export interface Native {
+  scratchOpen(): Scratch;
+  scratchClose(scratch: Scratch): void;
+
+  fsopen(type: string, scratch?: Scratch): number;
+  fsconfigString(fs: number, key: string, value: string, scratch?: Scratch): void;
+  fsconfigFlag(fs: number, key: string, scratch?: Scratch): void;
+  fsconfigFd(fs: number, key: string, fd: number, scratch?: Scratch): void;
+  fsconfigCreate(fs: number, scratch?: Scratch): void;
+  fsconfigReconfigure(fs: number, scratch?: Scratch): void;
+  fsmount(fs: number, attributes: number, scratch?: Scratch): number;
+  fspick(dirfd: number, path: string, flags: number, scratch?: Scratch): number;
+  openTree(dirfd: number, path: string, flags: number, scratch?: Scratch): number;
+  moveMount(fromFd: number, fromPath: string, toFd: number, toPath: string, flags: number, scratch?: Scratch): void;
+  mountSetattr(dirfd: number, path: string, flags: number, set: bigint, clear: bigint, propagation: bigint, scratch?: Scratch): void;
+  mount(source: string | null, target: string, type: string | null, flags: number, data: string | null, scratch?: Scratch): void;
+  umount2(target: string, flags: number, scratch?: Scratch): void;
+  /** openat2; resolve is a RESOLVE_* mask. */
+  openat2(dirfd: number, path: string, flags: number, mode: number, resolve: number, scratch?: Scratch): number;
+  mkdirat(dirfd: number, path: string, mode: number, scratch?: Scratch): void;
+  fchdir(fd: number, scratch: Scratch): void;
+  statxMount(dirfd: number, path: string, flags: number, scratch?: Scratch): MountIdentity;
+  close(fd: number): void;
+
+  /** All of it in C, without returning to JavaScript between. Nanoseconds (CLOCK_MONOTONIC) before the first step and after each. */
+  runLoop(steps: readonly LoopStep[]): bigint[];
+
+  /** LOOP_CTL_GET_FREE + LOOP_CONFIGURE (read-only, autoclear); retries when another process takes the number first. */
+  loopAttach(imageFd: number, blockSize: number): { fd: number; path: string };
+  /** False when somebody holds it. */
+  flockTry(fd: number, exclusive: boolean): boolean;
+  funlock(fd: number): void;
+  /** F_SETLEASE F_RDLCK then F_UNLCK: false when the file is open for writing anywhere. */
+  unwritten(fd: number): boolean;
+  fsync(fd: number): void;
+  syncfs(fd: number): void;
+  /** membarrier(MEMBARRIER_CMD_GLOBAL): every RCU path walk that was under way has ended. */
+  membarrierGlobal(): void;
+
+  /** Walks /proc once: who has one of these mounts (reusable ids) open, mapped, as cwd, root or executable. */
+  heldBy(mounts: readonly number[]): HeldBy[];
+
+  lsetxattr(path: string, name: string, value: Uint8Array): void;
+  llistxattr(path: string): string[];
+  lgetxattr(path: string, name: string): Uint8Array;
+  mknod(path: string, mode: number, major: number, minor: number): void;
+}

@@ -1,3 +1,9 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { NanolinError } from '../error/index.ts';
+
 /**
  * The addon of native/, typed. One function per system call, no policy; each is synchronous and throws a SysError that
  * carries the call, errno and path, and, for a file system context, the kernel's own message read from the context's fd.
@@ -13,6 +19,8 @@ export interface SysError extends Error {
   readonly path: string | undefined;
   /** What the kernel wrote to the file system context's log, without the `e `/`w ` prefix. */
   readonly kernel: string | undefined;
+  /** Only from `runLoop`: the step that failed, counted from 0. */
+  readonly index?: number;
 }
 
 /**
@@ -44,9 +52,9 @@ export type LoopStep =
 export interface HeldBy {
   readonly pid: number;
   readonly what: 'fd' | 'cwd' | 'root' | 'exe' | 'map';
-  /** Mount id (the reusable one, fdinfo's mnt_id) that is held. */
+  /** Mount id (the reusable one, fdinfo's mnt_id) that is held. Global: the process may be in any mount namespace. */
   readonly mount: number;
-  /** fd: open for writing? */
+  /** fd, map: was the file opened for writing? A mapping keeps its file open after the fd is closed. */
   readonly writing: boolean;
   /** readlink of the handle, may end in ` (deleted)`. */
   readonly path: string;
@@ -65,12 +73,41 @@ export interface Native {
   fsmount(fs: number, attributes: number, scratch?: Scratch): number;
   fspick(dirfd: number, path: string, flags: number, scratch?: Scratch): number;
   openTree(dirfd: number, path: string, flags: number, scratch?: Scratch): number;
-  moveMount(fromFd: number, fromPath: string, toFd: number, toPath: string, flags: number, scratch?: Scratch): void;
-  mountSetattr(dirfd: number, path: string, flags: number, set: bigint, clear: bigint, propagation: bigint, scratch?: Scratch): void;
-  mount(source: string | null, target: string, type: string | null, flags: number, data: string | null, scratch?: Scratch): void;
+  moveMount(
+    fromFd: number,
+    fromPath: string,
+    toFd: number,
+    toPath: string,
+    flags: number,
+    scratch?: Scratch,
+  ): void;
+  mountSetattr(
+    dirfd: number,
+    path: string,
+    flags: number,
+    set: bigint,
+    clear: bigint,
+    propagation: bigint,
+    scratch?: Scratch,
+  ): void;
+  mount(
+    source: string | null,
+    target: string,
+    type: string | null,
+    flags: number,
+    data: string | null,
+    scratch?: Scratch,
+  ): void;
   umount2(target: string, flags: number, scratch?: Scratch): void;
   /** openat2; resolve is a RESOLVE_* mask. */
-  openat2(dirfd: number, path: string, flags: number, mode: number, resolve: number, scratch?: Scratch): number;
+  openat2(
+    dirfd: number,
+    path: string,
+    flags: number,
+    mode: number,
+    resolve: number,
+    scratch?: Scratch,
+  ): number;
   mkdirat(dirfd: number, path: string, mode: number, scratch?: Scratch): void;
   fchdir(fd: number, scratch: Scratch): void;
   statxMount(dirfd: number, path: string, flags: number, scratch?: Scratch): MountIdentity;
@@ -99,3 +136,41 @@ export interface Native {
   lgetxattr(path: string, name: string): Uint8Array;
   mknod(path: string, mode: number, major: number, minor: number): void;
 }
+
+const built = 'native/build/Release/nanolin.node';
+
+/** From src/, from dist/lib/ and from a bundle in dist/ alike, the checkout is some folders up. */
+function addonPath(from: string): string | null {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, built))) return join(folder, built);
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+function load(): Native {
+  const path = addonPath(dirname(fileURLToPath(import.meta.url)));
+  if (path === null)
+    throw new NanolinError(
+      'needs-program',
+      `the native addon is not built: ${built} is missing`,
+      'run `npm run build`',
+    );
+  try {
+    return createRequire(import.meta.url)(path);
+  } catch (error) {
+    const hint = 'build it again for this node: `npm run build`';
+    throw new NanolinError('needs-program', `the native addon ${path} cannot be loaded`, hint, {
+      cause: error,
+    });
+  }
+}
+
+let loaded: Native | undefined;
+
+/** Loaded at the first call: `--help` and what only reads recipes work without it. Throws `needs-program`. */
+export const native: Native = new Proxy({} as Native, {
+  get(_, name) {
+    loaded ??= load();
+    return Reflect.get(loaded, name);
+  },
+});

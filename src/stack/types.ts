@@ -3,6 +3,7 @@ export interface LayerRef {
   readonly name: string;
   readonly version: string;
   readonly stamp: string;
+  /** SHA-256 of the image, 64 lower-case hex digits. */
   readonly digest: string;
   /** Base name of the image in the layer store. */
   readonly image: string;
@@ -28,12 +29,13 @@ export interface Stack {
   readonly writing: Writing;
 }
 
+/** A stack that was committed, or is about to be. Number 0 is the bare base. */
 export interface Generation extends Stack {
   readonly number: number;
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly reason: string;
-  readonly previous: number | null;
+  readonly previous: number;
   /** The profile the stack came from; null for the bare base. */
   readonly profile: string | null;
   readonly leftOut: readonly LeftOut[];
@@ -46,6 +48,7 @@ export interface LeftOut {
   readonly message: string;
 }
 
+/** A process that still has something of an older generation. */
 export interface Holder {
   readonly pid: number;
   readonly command: string;
@@ -56,12 +59,17 @@ export interface Holder {
 export interface SwitchResult {
   readonly profile: string | null;
   readonly generation: number;
-  readonly previous: number | null;
+  readonly previous: number;
   readonly changed: boolean;
   /** True when a look-up may have failed while the stack was replaced: the kernel could not mount beneath. */
   readonly gap: boolean;
-  /** Milliseconds. `swap` is the tight loop from the first visible call to the last. */
-  readonly ms: { readonly plan: number; readonly prepare: number; readonly swap: number; readonly total: number };
+  /** Milliseconds. `swap` is the tight loop, from its first system call to its last. */
+  readonly ms: {
+    readonly plan: number;
+    readonly prepare: number;
+    readonly swap: number;
+    readonly total: number;
+  };
   readonly paths: { readonly added: number; readonly removed: number; readonly changed: number };
   readonly leftOut: readonly LeftOut[];
   readonly holders: readonly Holder[];

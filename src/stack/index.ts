@@ -1,0 +1,21 @@
+export { type Applied, type ApplyOptions, applyGeneration, planFor } from './apply.ts';
+export { isEmptyDirectory } from './facts.ts';
+export { BARE, currentGeneration, nextNumber, readGeneration, readHistory } from './history.ts';
+export { holdersOf } from './holders.ts';
+export { KernelMounter } from './kernel-mounter.ts';
+export { isOurs } from './mounted.ts';
+export type { Mounter, MounterFactory } from './mounter.ts';
+export { type PlannedMove, type Step, type SwitchPlan, sameStack } from './plan.ts';
+export { type MountRecord, ownRecord, type Retired, runRecord } from './record.ts';
+export { inspectIntent, type Recovery, recoverSwitch } from './recover.ts';
+export type {
+  Generation,
+  Holder,
+  LayerRef,
+  LeftOut,
+  Stack,
+  SwitchResult,
+  Target,
+  Writers,
+  Writing,
+} from './types.ts';

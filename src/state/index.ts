@@ -1,0 +1,12 @@
+export type { Context, Forced, Log, Progress } from './context.ts';
+export {
+  type Document,
+  document,
+  replaceFile,
+  type Staged,
+  setAside,
+  stageFile,
+  syncDirectory,
+} from './document.ts';
+export { lockState } from './lock.ts';
+export { type Paths, pathsBelow } from './paths.ts';

@@ -1,0 +1,29 @@
+import { constants } from 'node:os';
+import { run } from './run.ts';
+import { standardInput, standardSink } from './streams.ts';
+
+export { run } from './run.ts';
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The process: argv and streams in, exit code out. The first signal aborts and lets the command clean up, the second ends at once. */
+export async function main(): Promise<void> {
+  const abort = new AbortController();
+  let received: (typeof signals)[number] | undefined;
+  for (const signal of signals)
+    process.on(signal, () => {
+      if (received) process.exit(128 + constants.signals[signal]);
+      received = signal;
+      abort.abort(new Error(`${signal} received`));
+    });
+  const stderr = standardSink(2);
+  const code = await run(process.argv.slice(2), {
+    env: process.env,
+    signal: abort.signal,
+    stdout: standardSink(1),
+    stderr,
+    ask: standardInput(stderr),
+    open: async options => (await import('../index.ts')).openNanolin(options),
+  });
+  process.exit(received && code !== 0 ? 128 + constants.signals[received] : code);
+}

@@ -6,7 +6,8 @@
 //   kept    log-N, one descriptor for good
 //   path    log-N, opened with O_APPEND|O_CREAT for every record
 //   fresh   log-N-K, a new file every 16 records
-//   seed    seed-K, K < SEEDS: a file that a layer brings, so that the first record copies it up; all seed workers share them
+//   seed    seed-K, K < SEEDS, the next K every 2 ms: a file that a layer brings, so that the first record copies it up; all
+//           seed workers are at the same one, so that copies meet
 // A record is the line "N SEQUENCE". Every line on standard input is answered with one line of JSON; at the end of standard
 // input, or on SIGTERM, the workers stop and the last counts follow: per worker its way and the number of records that were
 // acknowledged (SEQUENCE 0 to acknowledged - 1; a failed one is tried again under its own number), and failures by call and errno.
@@ -22,9 +23,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { WORKERS = 64, ERRNOS = 134, PER_FILE = 16, PAUSE_US = 200 };
+enum { WORKERS = 64, ERRNOS = 134, PER_FILE = 16, SEED_MS = 2, PAUSE_US = 200 };
 enum way { KEPT, PATH, FRESH, SEED, WAYS };
 static const char *const ways[WAYS] = {"kept", "path", "fresh", "seed"};
 
@@ -39,12 +41,18 @@ static struct shared {
 static const char *directory;
 static int seeds;
 
+static uint64_t milliseconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
 static void name_of(char *name, size_t room, int number, uint64_t sequence) {
   switch (number % WAYS) {
   case KEPT:
   case PATH: snprintf(name, room, "%s/log-%d", directory, number); break;
   case FRESH: snprintf(name, room, "%s/log-%d-%lu", directory, number, sequence / PER_FILE); break;
-  case SEED: snprintf(name, room, "%s/seed-%lu", directory, sequence % seeds); break;
+  case SEED: snprintf(name, room, "%s/seed-%lu", directory, milliseconds() / SEED_MS % seeds); break;
   }
 }
 

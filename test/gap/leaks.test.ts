@@ -1,0 +1,102 @@
+// limit: 300s
+import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Scene, setScene } from './scene.ts';
+import { writeLayerTree } from './trees.ts';
+
+const switches = 2000;
+
+test(`${switches} switches leave mounts, loop devices, descriptors, threads and directories as they were`, async () => {
+  await using scene = await setScene('private');
+  // Temporary files of this process are in a directory that nobody else writes to.
+  process.env.TMPDIR = join(scene.directory, 'tmp');
+  mkdirSync(process.env.TMPDIR);
+  const nanolin = await scene.open();
+  for (const [name, format] of [
+    ['one', 'erofs'],
+    ['two', 'erofs'],
+    ['three', 'squashfs'],
+  ] as const) {
+    const tree = join(scene.directory, name);
+    mkdirSync(tree);
+    writeLayerTree(tree, name);
+    await nanolin.layer.import(tree, { name, version: '1', format });
+  }
+  scene.profile('one', ['one']);
+  scene.profile('two', ['one', 'two']);
+  // SquashFS always goes through a loop device.
+  scene.profile('three', ['one', 'three']);
+  // What is loaded and opened once for good is there after a switch to each of them.
+  for (const profile of ['two', 'three', 'one']) await nanolin.profile.switch(profile);
+
+  const before = await resources(scene);
+  for (let n = 0; n < switches; n += 2) {
+    await nanolin.profile.switch(n % 10 === 0 ? 'three' : 'two');
+    await nanolin.profile.switch('one');
+  }
+  assert.equal(await resources(scene), before);
+});
+
+interface Resources {
+  readonly mounts: readonly string[];
+  readonly loops: readonly string[];
+  readonly descriptors: readonly string[];
+  readonly threads: number;
+  readonly directories: readonly string[];
+}
+
+async function resources(scene: Scene): Promise<Resources> {
+  // The kernel frees a loop device and a super block a moment after their last user has gone.
+  for (let tries = 0; tries < 100 && backingFiles(scene).length > 0; tries++)
+    await new Promise(done => setTimeout(done, 20));
+  return {
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n').map(withoutIdentity).sort(),
+    loops: backingFiles(scene),
+    descriptors: readdirSync('/proc/self/fd')
+      .map(linkOf)
+      .map(withoutInode)
+      .filter(link => link !== null)
+      .sort(),
+    threads: readdirSync('/proc/self/task').length,
+    directories: readdirSync(scene.directory, { recursive: true }).map(String).sort(),
+  };
+}
+
+/** A line of mountinfo less what differs with each mount: its id, the device, and the generation in the source and options. */
+function withoutIdentity(line: string): string {
+  const [, , , root, mountPoint, ...rest] = line.split(' ');
+  return [root, mountPoint, ...rest]
+    .join(' ')
+    .replace(/nanolin-\d+-[0-9a-f]+/g, 'nanolin')
+    .replace(/lowerdir\S*?,/g, '');
+}
+
+function backingFiles(scene: Scene): string[] {
+  return readdirSync('/sys/block')
+    .filter(name => name.startsWith('loop'))
+    .map(name => {
+      try {
+        return readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim();
+      } catch {
+        return '';
+      }
+    })
+    .filter(file => file.startsWith(scene.directory));
+}
+
+function linkOf(fd: string): string | null {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return null;
+  }
+}
+
+/** Pipes and sockets by their kind; null for the directory that is being read. */
+function withoutInode(link: string | null): string | null {
+  return link === null || /^\/proc\/\d+\/fd$/.test(link) ? null : link.replace(/:\[\d+\]$/, '');
+}
+
+test.run();

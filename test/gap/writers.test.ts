@@ -1,0 +1,76 @@
+// limit: 300s
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { program } from '../programs/build.ts';
+import { converse } from './conversation.ts';
+import { setScene } from './scene.ts';
+import { writeTree } from './trees.ts';
+
+/** What appender.c counts: `failed` is by `WORKER CALL ERRNO`. */
+interface AppenderCounts {
+  readonly workers: readonly { readonly way: string; readonly acknowledged: number }[];
+  readonly failed: Readonly<Record<string, number>>;
+}
+
+const switches = 500;
+const seeds = 3000;
+
+test(`every record acknowledged through ${switches} switches of a persist stack is there`, async () => {
+  await using scene = await setScene('private');
+  const nanolin = await scene.open();
+  const ground = join(scene.directory, 'ground');
+  const extra = join(scene.directory, 'extra');
+  writeTree(
+    ground,
+    Object.fromEntries(Array.from({ length: seeds }, (_, n) => [`logs/seed-${n}`, 'seed\n'])),
+  );
+  writeTree(extra, { 'share/extra': 'extra\n' });
+  for (const [name, tree] of Object.entries({ ground, extra }))
+    await nanolin.layer.import(tree, { name, version: '1' });
+  scene.profile('work', ['ground'], { writing: 'persist' });
+  await nanolin.profile.switch('work');
+
+  const logs = join(scene.target, 'logs');
+  await using appender = converse<AppenderCounts>([program('appender'), logs, '8', String(seeds)]);
+  for (let n = 0; n < switches; n++)
+    assert.is((await nanolin[n % 2 === 0 ? 'enable' : 'disable'](['extra'])).changed, true);
+  const counts = await appender.end();
+
+  assert.ok(counts);
+  assert.equal(counts.failed, {});
+  const records = readRecords(logs);
+  for (const [worker, { way, acknowledged }] of counts.workers.entries()) {
+    const found = (records.get(worker) ?? []).sort((a, b) => a - b);
+    assert.ok(acknowledged >= switches / 10, `worker ${worker} (${way}) wrote ${acknowledged} records alone`);
+    assert.equal(missing(found, acknowledged), [], `worker ${worker} (${way}) lost records`);
+    assert.is(found.length, acknowledged, `worker ${worker} (${way}) has records twice`);
+  }
+});
+
+/** Sequence numbers by worker. A seed must still begin with what its layer put there. */
+function readRecords(logs: string): Map<number, number[]> {
+  const records = new Map<number, number[]>();
+  for (const name of readdirSync(logs)) {
+    const lines = readFileSync(join(logs, name), 'utf8').split('\n').slice(0, -1);
+    if (name.startsWith('seed-')) assert.is(lines.shift(), 'seed', `${name} lost what its layer brought`);
+    for (const line of lines) {
+      const [worker, sequence] = line.split(' ');
+      assert.match(line, /^\d+ \d+$/, `${name} holds a torn record`);
+      const found = records.get(Number(worker)) ?? [];
+      found.push(Number(sequence));
+      records.set(Number(worker), found);
+    }
+  }
+  return records;
+}
+
+function missing(found: readonly number[], acknowledged: number): number[] {
+  const there = new Set(found);
+  return Array.from({ length: acknowledged }, (_, n) => n)
+    .filter(n => !there.has(n))
+    .slice(0, 20);
+}
+
+test.run();

@@ -1,8 +1,12 @@
 import { constants } from 'node:os';
 import { run } from './run.ts';
 import { standardInput, standardSink } from './streams.ts';
+import type { World } from './world.ts';
 
 export { run } from './run.ts';
+
+/** The library is loaded when a command first needs it. */
+export const open: World['open'] = async options => (await import('../index.ts')).openNanolin(options);
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -23,7 +27,7 @@ export async function main(): Promise<void> {
     stdout: standardSink(1),
     stderr,
     ask: standardInput(stderr),
-    open: async options => (await import('../index.ts')).openNanolin(options),
+    open,
   });
   process.exit(received && code !== 0 ? 128 + constants.signals[received] : code);
 }

@@ -1,9 +1,10 @@
 import type { Argv, Options } from 'yargs';
 import yargs from 'yargs';
 import type { NanolinError } from '../error/index.ts';
+import { nearest } from '../formats/index.ts';
 import { type Command, type Flags, type Request, usage, usageLine, type Word } from './command.ts';
 import { globals } from './globals.ts';
-import { nearest } from './nearest.ts';
+
 import { type Located, locate } from './parse.ts';
 
 export type Parsed = { readonly request: Request } | { readonly help: string };
@@ -111,7 +112,7 @@ function settle(y: Argv, argv: readonly string[], command: Command | undefined):
   let help = '';
   y.fail((message, error) => {
     if (error && !message) throw error;
-    complaint ??= usage(withSuggestion(message, command), command);
+    complaint ??= usage(withSuggestion(message, argv, command), command);
   });
   y.parse(argv, (_error: unknown, _argv: unknown, output: string) => {
     help = output;
@@ -120,11 +121,15 @@ function settle(y: Argv, argv: readonly string[], command: Command | undefined):
   return help;
 }
 
-function withSuggestion(message: string, command: Command | undefined): string {
+/** yargs names an option without its dashes: what is said is the word as it was typed. */
+function withSuggestion(message: string, argv: readonly string[], command: Command | undefined): string {
   const text = message.trim().replace(/\s*\n\s*/g, ' ');
   const wrong = /^unknown options? or words?: ([^ ,]+)/.exec(text)?.[1];
-  const near = wrong && command && nearest(wrong, [...Object.keys(command.flags), ...Object.keys(globals)]);
-  return near ? `${text}: did you mean --${near}?` : text;
+  const typed =
+    wrong && argv.find(word => word.startsWith('-') && word.replace(/^-+/, '').split('=')[0] === wrong);
+  if (!typed) return text;
+  const near = nearest(wrong, [...Object.keys(command?.flags ?? {}), ...Object.keys(globals)]);
+  return `unknown option ${typed}${near ? `: did you mean --${near}?` : ''}`;
 }
 
 function wordsOf(given: Given, command: Command): Request['words'] {

@@ -1,0 +1,11 @@
+export { reportProfile } from './check.ts';
+export { createProfile, type NewProfile } from './create.ts';
+export { diffProfiles, type ProfileDiff } from './diff.ts';
+export { editStack, type StackEdit } from './edit.ts';
+export { listProfiles } from './list.ts';
+export { type Loaded, loadProfile, readProfile } from './load.ts';
+export { layerMissing, pickLayer } from './pick.ts';
+export { type Problem, refuseFatal } from './problem.ts';
+export { type Resolved, type ResolvedLayer, resolveProfile } from './resolve.ts';
+export { runScript, type ScriptRequest, type ScriptResult } from './scripts.ts';
+export type { ProfileReport, ProfileSummary } from './types.ts';

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,14 @@ void set_text(napi_env env, napi_value object, const char *name, const char *val
 void set_bool(napi_env env, napi_value object, const char *name, bool value) {
   napi_value truth;
   if (napi_get_boolean(env, value, &truth) == napi_ok) napi_set_named_property(env, object, name, truth);
+}
+
+void set_unique(napi_env env, napi_value object, uint64_t id) {
+  char text[24];
+  napi_value value;
+  snprintf(text, sizeof(text), "%" PRIu64, id);
+  napi_status status = id != 0 ? napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value) : napi_get_null(env, &value);
+  if (status == napi_ok) napi_set_named_property(env, object, "unique", value);
 }
 
 void throw_sys(napi_env env, const char *name, int error, const char *path, const char *kernel, int64_t index) {

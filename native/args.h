@@ -72,6 +72,8 @@ void throw_call(napi_env env, const struct call *c);
 void set_number(napi_env env, napi_value object, const char *name, double value);
 void set_text(napi_env env, napi_value object, const char *name, const char *value);
 void set_bool(napi_env env, napi_value object, const char *name, bool value);
+/* The property `unique` of a mount, as decimal digits: it does not fit a double for good. Null for 0. */
+void set_unique(napi_env env, napi_value object, uint64_t id);
 
 struct function {
   const char *name;

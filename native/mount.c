@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -197,17 +196,13 @@ static napi_value js_statx_mount(napi_env env, napi_callback_info info) {
   c.path = take_text(&a, "path");
   c.arg[2] = take_u32(&a, "flags");
   struct scratch *where = take_scratch(&a);
-  napi_value result = NULL, unique = NULL;
+  napi_value result = NULL;
   if (!a.failed) {
     call_on(&c, where);
     if (c.error != 0) throw_call(env, &c);
     else if (napi_create_object(env, &result) == napi_ok) {
       set_number(env, result, "id", (double)id.reusable.stx_mnt_id);
-      char text[24] = "";
-      if (id.unique.stx_mask & STATX_MNT_ID_UNIQUE) snprintf(text, sizeof(text), "%llu", id.unique.stx_mnt_id);
-      if (text[0] != 0) napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &unique);
-      else napi_get_null(env, &unique);
-      napi_set_named_property(env, result, "unique", unique);
+      set_unique(env, result, id.unique.stx_mask & STATX_MNT_ID_UNIQUE ? id.unique.stx_mnt_id : 0);
       set_bool(env, result, "root", (id.reusable.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
       set_text(env, result, "type", type_of(id.reusable.stx_mode));
     }

@@ -15,6 +15,7 @@ struct held {
   int pid;
   const char *what;
   uint32_t mount;
+  uint64_t unique; /* 0: the kernel has none */
   bool writing;
   char *path;
 };
@@ -43,8 +44,15 @@ static uint32_t mount_of(int dir, const char *link, const struct walk *walk) {
   return bsearch(&id, walk->ids, walk->count, sizeof(id), by_value) != NULL ? id : 0;
 }
 
+static uint64_t unique_of(int dir, const char *link) {
+  struct statx st;
+  if (statx(dir, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_MNT_ID_UNIQUE, &st) < 0) return 0;
+  return st.stx_mask & STATX_MNT_ID_UNIQUE ? st.stx_mnt_id : 0;
+}
+
 static void note(struct walk *walk, int pid, const char *what, uint32_t mount, bool writing, int dir, const char *link) {
   char path[PATH_MAX];
+  uint64_t unique = unique_of(dir, link);
   ssize_t length = readlinkat(dir, link, path, sizeof(path));
   if (length < 0) return;
   /* A library is mapped in four or five pieces, in a row. */
@@ -64,7 +72,9 @@ static void note(struct walk *walk, int pid, const char *what, uint32_t mount, b
   }
   char *copy = strndup(path, (size_t)length);
   if (copy == NULL) walk->error = ENOMEM;
-  else walk->list[walk->length++] = (struct held){.pid = pid, .what = what, .mount = mount, .writing = writing, .path = copy};
+  else
+    walk->list[walk->length++] =
+        (struct held){.pid = pid, .what = what, .mount = mount, .unique = unique, .writing = writing, .path = copy};
 }
 
 /* The links of fd/ and map_files/ have the owner's write bit when the file was opened for writing (fs/proc/fd.c, base.c). */
@@ -148,6 +158,7 @@ static napi_value listed(napi_env env, const struct walk *walk) {
       set_number(env, object, "pid", held->pid);
       set_text(env, object, "what", held->what);
       set_number(env, object, "mount", held->mount);
+      set_unique(env, object, held->unique);
       set_bool(env, object, "writing", held->writing);
       set_text(env, object, "path", held->path);
       napi_set_element(env, list, (uint32_t)i, object);

@@ -54,6 +54,8 @@ export interface HeldBy {
   readonly what: 'fd' | 'cwd' | 'root' | 'exe' | 'map';
   /** Mount id (the reusable one, fdinfo's mnt_id) that is held. Global: the process may be in any mount namespace. */
   readonly mount: number;
+  /** STATX_MNT_ID_UNIQUE of it: tells it from a later mount that got the same number; null where the kernel has none. */
+  readonly unique: string | null;
   /** fd, map: was the file opened for writing? A mapping keeps its file open after the fd is closed. */
   readonly writing: boolean;
   /** readlink of the handle, may end in ` (deleted)`. */

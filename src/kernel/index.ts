@@ -1,0 +1,18 @@
+export { type Attached, attachImage } from './attach.ts';
+export { openBase } from './base.ts';
+export * from './constants.ts';
+export { openEmpty } from './empty.ts';
+export { holdersOf, type ProcessHold } from './holders.ts';
+export { type Mount, nestedBelow, parseMountinfo, readMountinfo, topmost } from './mountinfo.ts';
+export {
+  type HeldBy,
+  type LoopStep,
+  type MountIdentity,
+  type Native,
+  native,
+  type Scratch,
+  type SysError,
+} from './native.ts';
+export { assembleOverlay, LOWERS_MAX, type Overlay, type OverlayRequest } from './overlay.ts';
+export { ScratchLayers } from './scratch-layers.ts';
+export { openSubtree } from './subtree.ts';

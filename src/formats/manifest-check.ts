@@ -1,6 +1,6 @@
 import { isSha256 } from './digest.ts';
 import { type Entry, type EntryType, entryTypes, type ManifestHeader } from './manifest.ts';
-import { escapeBytes, printPath } from './manifest-escape.ts';
+import { printPath, show } from './manifest-escape.ts';
 import { inodeWords, xattrWords } from './manifest-lines.ts';
 import { imageStem, isPackageName, isVersion } from './names.ts';
 import { parseStamp } from './stamp.ts';
@@ -29,13 +29,13 @@ const attributes: Record<EntryType, readonly Attribute[]> = {
 
 /** What is wrong with a header; null for a good one. The image's name has to be the one its package, version and stamp make. */
 export function checkHeader(header: ManifestHeader): string | null {
-  if (!isPackageName(header.package)) return `#package ${clip(header.package)}: not a name`;
-  if (!isVersion(header.version)) return `#version ${clip(header.version)}: not a version`;
-  if (parseStamp(header.stamp) === null) return `#stamp ${clip(header.stamp)}: not a stamp`;
+  if (!isPackageName(header.package)) return `#package ${show(header.package)}: not a name`;
+  if (!isVersion(header.version)) return `#version ${show(header.version)}: not a version`;
+  if (parseStamp(header.stamp) === null) return `#stamp ${show(header.stamp)}: not a stamp`;
   const image = `${imageStem({ name: header.package, version: header.version, stamp: header.stamp })}.img`;
-  if (header.image !== image) return `#image ${clip(header.image)}: expected ${image}`;
+  if (header.image !== image) return `#image ${show(header.image)}: expected ${image}`;
   if (!isCount(header.size)) return `#size ${header.size}: not a size`;
-  if (!isSha256(header.sha256)) return `#sha256 ${clip(header.sha256)}: not 64 lower-case hex digits`;
+  if (!isSha256(header.sha256)) return `#sha256 ${show(header.sha256)}: not 64 lower-case hex digits`;
   return null;
 }
 
@@ -76,23 +76,24 @@ export class ManifestCheck {
     }
     if (path === this.previous) throw this.wrong(path, 'duplicate entry');
     if (path < this.previous)
-      throw this.wrong(path, `not sorted, stands after ${clip(printPath(this.previous))}`);
+      throw this.wrong(path, `not sorted, stands after ${show(printPath(this.previous))}`);
     const slash = path.lastIndexOf('/');
     const parent = slash < 0 ? '' : path.slice(0, slash);
     const name = path.slice(slash + 1);
-    if (name === '' || name === '.' || name === '..' || slash === 0)
+    // A parent that is known has passed all of this before; one that is not may be no path at all.
+    const known = this.directories.has(parent);
+    const parts = known && slash !== 0 ? [name] : path.split('/');
+    if (parts.some(part => part === '' || part === '.' || part === '..'))
       throw this.wrong(path, 'path is not normalised');
     if (name.length > maxName || path.length > maxPath) throw this.wrong(path, 'path is too long');
     if (!isByteString(name)) throw this.wrong(path, 'path holds a NUL or is no byte string');
-    // The parent has passed all of this before.
-    if (!this.directories.has(parent))
-      throw this.wrong(path, `${clip(printPath(parent))} is not a directory before it`);
+    if (!known) throw this.wrong(path, `${show(printPath(parent))} is not a directory before it`);
   }
 
   values(entry: Entry): void {
     const { path, type, mode, uid, gid, size, sha256, link, device } = entry;
     if (!Object.hasOwn(attributes, type))
-      throw this.wrong(path, `type=${clip(type)}: expected one of ${entryTypes.join(' ')}`);
+      throw this.wrong(path, `type=${show(type)}: expected one of ${entryTypes.join(' ')}`);
     if (!isCount(mode) || mode > 0o7777) throw this.wrong(path, `mode ${mode}: expected at most 07777`);
     if (!isCount(uid) || uid > maxId) throw this.wrong(path, `uid=${uid}: not a user id`);
     if (!isCount(gid) || gid > maxId) throw this.wrong(path, `gid=${gid}: not a group id`);
@@ -103,7 +104,7 @@ export class ManifestCheck {
     }
     if (size !== undefined && !isCount(size)) throw this.wrong(path, `size=${size}: not a size`);
     if (sha256 !== undefined && !isSha256(sha256))
-      throw this.wrong(path, `sha256=${clip(sha256)}: not 64 lower-case hex digits`);
+      throw this.wrong(path, `sha256=${show(sha256)}: not 64 lower-case hex digits`);
     if (link !== undefined && (link === '' || link.length > maxPath || !isByteString(link)))
       throw this.wrong(path, 'link= is empty, too long, or holds a NUL');
     if (device !== undefined && !isDevice(device)) throw this.wrong(path, 'device= is no device number');
@@ -129,17 +130,17 @@ export class ManifestCheck {
   tags({ path }: Entry, tags: readonly string[]): void {
     const good = tags.length <= maxTags && tags.every(tag => /^[a-z][a-z0-9-]{0,31}$/.test(tag));
     if (!good || new Set(tags).size !== tags.length)
-      throw this.wrong(path, `tags=${clip(tags.join(','))}: expected words, each once`);
+      throw this.wrong(path, `tags=${show(tags.join(','))}: expected words, each once`);
   }
 
   xattrs({ path }: Entry, xattrs: Readonly<Record<string, Uint8Array>>): void {
     for (const name of Object.keys(xattrs))
       if (name === '' || name.length > maxXattrName || !isByteString(name))
-        throw this.wrong(path, `#xattr ${clip(escapeBytes(name))}: not a name`);
+        throw this.wrong(path, `#xattr ${show(name)}: not a name`);
   }
 
   wrong(path: string, what: string): Error {
-    return this.fail(`${clip(printPath(path))}: ${what}`);
+    return this.fail(`${show(printPath(path))}: ${what}`);
   }
 }
 
@@ -154,8 +155,4 @@ function isCount(value: number): boolean {
 function isByteString(s: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a name may hold any byte but NUL
   return /^[\x01-\xff]*$/.test(s);
-}
-
-function clip(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

@@ -18,6 +18,12 @@ export function printPath(path: string): string {
   return path === '' ? '.' : `./${escapeBytes(path)}`;
 }
 
+/** A piece of the input for a message: short, and with nothing in it that a terminal would obey. */
+export function show(text: string): string {
+  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  return short.replace(/[^ -~]/g, octal);
+}
+
 function octal(char: string): string {
   return `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`;
 }

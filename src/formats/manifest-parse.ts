@@ -9,7 +9,7 @@ import {
   maxManifestLine,
 } from './manifest.ts';
 import { checkHeader, ManifestCheck } from './manifest-check.ts';
-import { unescapeBytes } from './manifest-escape.ts';
+import { show, unescapeBytes } from './manifest-escape.ts';
 import { printEntry, printHeader } from './manifest-lines.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -96,7 +96,7 @@ class Parser {
 
   headerWord(key: string): string {
     const line = this.next();
-    this.at = this.line;
+    this.at = line === null ? this.line + 1 : this.line;
     if (line === null || !line.startsWith(`#${key} `)) throw this.fail(`expected #${key}`);
     return line.slice(key.length + 2);
   }
@@ -192,9 +192,4 @@ class Parser {
   fail(what: string): NanolinError {
     return new NanolinError('image-invalid', `${this.file}:${Math.max(this.at, 1)}: ${what}`);
   }
-}
-
-function show(text: string): string {
-  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
-  return short.replace(/[^ -~]/g, c => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }

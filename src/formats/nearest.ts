@@ -1,7 +1,10 @@
-/** The word a typist most likely meant: at most three letters added, dropped, changed or swapped with a neighbour; else null. */
+/**
+ * The word a typist most likely meant: at most three letters added, dropped, changed or swapped with a neighbour, and no
+ * more than a third of the word; else null.
+ */
 export function nearest(word: string, words: readonly string[]): string | null {
   let best: string | null = null;
-  let least = 4;
+  let least = Math.min(3, Math.ceil(word.length / 3)) + 1;
   for (const candidate of words) {
     if (Math.abs(candidate.length - word.length) >= least) continue;
     const distance = edits(word, candidate);

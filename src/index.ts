@@ -1,3 +1,6 @@
+export { NanolinError } from './error/index.ts';
+export { openNanolin } from './open.ts';
+
 import type { Layer } from './layer/types.ts';
 import type { Generation, Holder, LeftOut, SwitchResult, Writers } from './stack/types.ts';
 import type { Forced, Log, Progress } from './state/context.ts';
@@ -120,16 +123,29 @@ export interface Nanolin {
     list(): Promise<readonly Layer[]>;
     show(query: string): Promise<Layer>;
     files(query: string): Promise<readonly string[]>;
-    verify(queries: readonly string[]): Promise<readonly { layer: Layer; ok: boolean; message: string | null }[]>;
+    verify(
+      queries: readonly string[],
+    ): Promise<readonly { layer: Layer; ok: boolean; message: string | null }[]>;
     remove(query: string): Promise<Layer>;
   };
   profile: {
     list(): Promise<readonly ProfileSummary[]>;
     show(name: string): Promise<ProfileReport>;
     /** Writes a commented skeleton, returns its path; refuses to overwrite. */
-    create(name: string, options?: { targets?: readonly string[]; enables?: readonly string[]; imports?: readonly string[] }): Promise<string>;
+    create(
+      name: string,
+      options?: { targets?: readonly string[]; enables?: readonly string[]; imports?: readonly string[] },
+    ): Promise<string>;
     check(name: string): Promise<ProfileReport>;
-    diff(a: string, b: string): Promise<{ added: readonly string[]; removed: readonly string[]; moved: readonly string[]; targets: { added: readonly string[]; removed: readonly string[] } }>;
+    diff(
+      a: string,
+      b: string,
+    ): Promise<{
+      added: readonly string[];
+      removed: readonly string[];
+      moved: readonly string[];
+      targets: { added: readonly string[]; removed: readonly string[] };
+    }>;
     switch(name: string, options?: SwitchOptions): Promise<SwitchResult>;
     /** Brings the last committed generation back after a reboot. */
     restore(options?: SwitchOptions): Promise<SwitchResult>;

@@ -47,8 +47,13 @@ export function targetFact(path: string, mounts: readonly Mount[], ours: readonl
   };
 }
 
+/** False for what is not there or not a directory: readTarget says what is wrong with it. */
 export function isEmptyDirectory(path: string): boolean {
-  return readdirSync(path).length === 0;
+  try {
+    return readdirSync(path).length === 0;
+  } catch {
+    return false;
+  }
 }
 
 function ownRecord(

@@ -1,4 +1,4 @@
-import { type HeldBy, heldBy } from '../kernel/index.ts';
+import { type HeldBy, holdersOf as processesHolding } from '../kernel/index.ts';
 import type { Retired } from './record.ts';
 import type { Holder } from './types.ts';
 
@@ -9,25 +9,21 @@ export function holdersOf(
 ): Holder[] {
   if (mounts.length === 0) return [];
   const generations = new Map(mounts.map(mount => [mount.identity.id, mount]));
-  const byProcess = new Map<
-    string,
-    { pid: number; command: string; generation: number; paths: Set<string> }
-  >();
-  for (const held of heldBy([...generations.keys()])) {
-    const mount = generations.get(held.mount);
-    if (!mount || !only(held)) continue;
-    // The plain mount id is used again once the mount is gone; the unique one never is.
-    if (mount.identity.unique !== null && held.unique !== null && held.unique !== mount.identity.unique)
-      continue;
-    const key = `${held.pid} ${mount.generation}`;
-    const holder = byProcess.get(key) ?? {
-      pid: held.pid,
-      command: held.command,
-      generation: mount.generation,
-      paths: new Set(),
-    };
-    holder.paths.add(held.path);
-    byProcess.set(key, holder);
+  const holders: Holder[] = [];
+  for (const { pid, command, held } of processesHolding([...generations.keys()])) {
+    const paths = new Map<number, Set<string>>();
+    for (const one of held) {
+      const mount = generations.get(one.mount);
+      if (!mount || !only(one) || !sameMount(mount, one)) continue;
+      paths.set(mount.generation, (paths.get(mount.generation) ?? new Set()).add(one.path));
+    }
+    for (const [generation, found] of paths)
+      holders.push({ pid, command, generation, paths: [...found].sort() });
   }
-  return [...byProcess.values()].map(holder => ({ ...holder, paths: [...holder.paths].sort() }));
+  return holders;
+}
+
+/** The plain mount id is used again once the mount is gone; the unique one, where the kernel has it, never is. */
+function sameMount(mount: Retired, held: HeldBy): boolean {
+  return mount.identity.unique === null || held.unique === null || held.unique === mount.identity.unique;
 }

@@ -19,3 +19,4 @@ export type {
   Writers,
   Writing,
 } from './types.ts';
+export { upperPlace } from './upper.ts';

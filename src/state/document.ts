@@ -71,10 +71,10 @@ function parse<T extends { schema: number }>(path: string, text: string, schema:
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw corrupt(path, (error as Error).message);
+    throw new DamagedState(path, (error as Error).message);
   }
   const found = (value as { schema?: unknown } | null)?.schema;
-  if (typeof found !== 'number') throw corrupt(path, 'it has no schema number');
+  if (typeof found !== 'number') throw new DamagedState(path, 'it has no schema number');
   if (found > schema)
     throw new NanolinError(
       'state-future',
@@ -84,12 +84,18 @@ function parse<T extends { schema: number }>(path: string, text: string, schema:
   return value as T;
 }
 
-function corrupt(path: string, why: string): NanolinError {
-  return new NanolinError(
-    'state-corrupt',
-    `${path} is damaged: ${why}`,
-    'the next writing command sets it aside under a .corrupt name and says so',
-  );
+/** A state file that cannot be read as what it should be; `setAside` moves it out of the way. */
+export class DamagedState extends NanolinError {
+  readonly file: string;
+
+  constructor(file: string, why: string) {
+    super(
+      'state-corrupt',
+      `${file} is damaged: ${why}`,
+      'the next writing command sets it aside under a .corrupt name and says so',
+    );
+    this.file = file;
+  }
 }
 
 /** Moves a damaged file out of the way and returns its new name; what it held is for a human to read. */

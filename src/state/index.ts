@@ -1,5 +1,6 @@
 export type { Context, Forced, Log, Progress } from './context.ts';
 export {
+  DamagedState,
   type Document,
   document,
   replaceFile,

@@ -1,0 +1,138 @@
+import { release } from 'node:os';
+import { resolve } from 'node:path';
+import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
+import { probeKernel } from './kernel/index.ts';
+import { findLayer, importLayer, listLayers, removeLayer, showFiles, verifyLayers } from './layer/index.ts';
+import {
+  createProfile,
+  diffProfiles,
+  editRunning,
+  LayerTrees,
+  listProfiles,
+  loadProfile,
+  type PlannedChange,
+  planChange,
+  reportProfile,
+  resolveNow,
+  restore,
+  rollBack,
+  runningState,
+  type Session,
+  switchProfile,
+  writing,
+} from './profile/index.ts';
+import { currentGeneration, KernelMounter, ownRecord, readHistory } from './stack/index.ts';
+import { type Context, pathsBelow } from './state/index.ts';
+
+/** Opens a nanolin on this machine. Nothing is written or locked until a writing call is made; close gives back what it holds. */
+export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
+  const ctx = contextOf(options);
+  const session: Session = { ctx, mounter: ctx => new KernelMounter(ctx), trees: new LayerTrees(ctx) };
+  return {
+    status: async () => status(ctx),
+    enable: (layers, { above, below, ...change } = {}) =>
+      editRunning(session, { do: 'enable', layers, above, below }, change),
+    disable: (layers, change = {}) => editRunning(session, { do: 'disable', layers }, change),
+    swap: (old, replacement, change = {}) => editRunning(session, { do: 'swap', old, replacement }, change),
+    plan: async request => planShown(await planChange(session, request)),
+    history: async () => readHistory(ctx),
+    rollback: (generation, change = {}) => rollBack(session, generation, change),
+    layer: {
+      import: (source, chosen = {}) =>
+        writing(session, `importing ${source}`, () => importLayer(ctx, source, chosen)),
+      list: () => listLayers(ctx),
+      show: query => findLayer(ctx, query),
+      files: async query => showFiles(ctx, await findLayer(ctx, query)),
+      verify: queries => verifyLayers(ctx, queries),
+      remove: query =>
+        writing(session, `removing ${query}`, () =>
+          removeLayer(ctx, query, { inUse: image => useOf(ctx, image) }),
+        ),
+    },
+    profile: {
+      list: () => listProfiles(ctx, currentGeneration(ctx).profile),
+      show: async name => reportProfile(await resolveNow(session, name)),
+      create: (name, content = {}) => createProfile(ctx, name, content),
+      check: async name =>
+        reportProfile(await resolveNow(session, name), (await loadProfile(ctx, name)).doubts),
+      diff: async (a, b) => diffProfiles(await resolveNow(session, a), await resolveNow(session, b)),
+      switch: (name, change = {}) => switchProfile(session, name, change),
+      restore: (change = {}) => restore(session, change),
+    },
+    doctor: async () => {
+      const checks = probeKernel();
+      return { kernel: release(), ok: checks.every(check => check.ok), checks };
+    },
+    close: async () => {},
+  };
+}
+
+function contextOf(options: OpenOptions): Context {
+  const silent = { debug() {}, info() {}, warn() {} };
+  return {
+    paths: pathsBelow(
+      resolve(options.root ?? '/'),
+      options.profiles === undefined ? {} : { profiles: resolve(options.profiles) },
+    ),
+    log: options.log ?? silent,
+    now: options.now ?? (() => new Date()),
+    signal: options.signal ?? new AbortController().signal,
+    progress: options.progress ?? (() => {}),
+    forced: new Set(options.forced),
+    at: options.at ?? (() => {}),
+  };
+}
+
+function status(ctx: Context): Status {
+  const { generation, mounted, holders, recovery } = runningState(ctx);
+  return {
+    profile: generation.profile,
+    generation: generation.number === 0 ? null : generation.number,
+    health: generation.leftOut.length === 0 && recovery.length === 0 ? 'ok' : 'degraded',
+    backend: 'kernel',
+    targets: generation.targets.map(({ path }) => ({
+      path,
+      writing: generation.writing,
+      mounted: mounted.get(path) !== null,
+      layers: generation.layers.map(({ name, version, stamp, image }) => ({ name, version, stamp, image })),
+    })),
+    leftOut: generation.leftOut,
+    holders,
+    recovery,
+  };
+}
+
+function planShown({ steps, targets, processes, leftOut }: PlannedChange): Plan {
+  const paths = (kind: 'appear' | 'vanish' | 'change' | 'masked') =>
+    targets.flatMap(({ target, changes }) => changes[kind].map(({ path }) => shownPath(target, path))).sort();
+  return {
+    steps: steps.map(step => ({ ...step })),
+    paths: {
+      appear: paths('appear'),
+      vanish: paths('vanish'),
+      change: paths('change'),
+      masked: paths('masked'),
+    },
+    processes: processes.map(({ pid, command, paths }) => ({
+      pid,
+      command,
+      why: `holds ${paths.join(', ')}`,
+    })),
+    leftOut,
+  };
+}
+
+/** Manifests name paths byte by byte; people and JSON read UTF-8. */
+function shownPath(target: string, path: string): string {
+  return Buffer.from(path === '' ? target : `${target}/${path}`, 'latin1').toString('utf8');
+}
+
+/** Why an image must stay, or null. */
+function useOf(ctx: Context, image: string): string | null {
+  const current = currentGeneration(ctx);
+  if (current.layers.some(layer => layer.image === image))
+    return `it is part of the current generation ${current.number}`;
+  return ownRecord(ctx).intent?.to.layers.some(layer => layer.image === image)
+    ? 'a switch to it is under way'
+    : null;
+}

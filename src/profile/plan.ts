@@ -1,0 +1,53 @@
+import {
+  currentGeneration,
+  type Generation,
+  type Holder,
+  holdersOf,
+  type LeftOut,
+  ownRecord,
+  planFor,
+  type Step,
+} from '../stack/index.ts';
+import type { StackEdit } from './edit.ts';
+import { compareGenerations, type TargetChanges } from './paths.ts';
+import { refuseFatal } from './problem.ts';
+import { applyOptions, type Session } from './session.ts';
+import { numbered, resolveNow, wantedBy, wantedByEdit } from './switch.ts';
+
+export type PlanRequest = StackEdit | { readonly do: 'profile'; readonly name: string };
+
+export interface PlannedChange {
+  readonly generation: Generation;
+  /** Empty when all is already so. */
+  readonly steps: readonly Step[];
+  readonly targets: readonly TargetChanges[];
+  /** Processes that keep what they have open of the stacks that go. */
+  readonly processes: readonly Holder[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** What the change would do, from facts and manifests; nothing is mounted and no lock is taken. */
+export async function planChange(session: Session, request: PlanRequest): Promise<PlannedChange> {
+  const { ctx } = session;
+  const before = currentGeneration(ctx);
+  const wanted =
+    request.do === 'profile'
+      ? await wantedByProfile(session, request.name)
+      : await wantedByEdit(session, request);
+  const generation = numbered(ctx, wanted, before);
+  const plan = planFor(ctx, generation, applyOptions(session, {}));
+  const going = ownRecord(ctx).mounts.filter(mount => plan.moves.some(move => move.target === mount.target));
+  return {
+    generation,
+    steps: plan.moves.length === 0 ? [] : plan.steps,
+    targets: compareGenerations(session, before, generation),
+    processes: holdersOf(going),
+    leftOut: wanted.leftOut,
+  };
+}
+
+async function wantedByProfile(session: Session, name: string) {
+  const resolved = await resolveNow(session, name);
+  refuseFatal(resolved.problems);
+  return wantedBy(resolved, {});
+}

@@ -1,0 +1,284 @@
+import { asNanolinError, NanolinError } from '../error/index.ts';
+import { listLayers } from '../layer/index.ts';
+import {
+  type Applied,
+  applyGeneration,
+  currentGeneration,
+  type Generation,
+  type Holder,
+  holdersOf,
+  isEmptyDirectory,
+  type LeftOut,
+  nextNumber,
+  ownRecord,
+  planFor,
+  readGeneration,
+  runRecord,
+  type Stack,
+  type SwitchResult,
+  sameStack,
+} from '../stack/index.ts';
+import type { Context } from '../state/index.ts';
+import { editStack, type StackEdit } from './edit.ts';
+import { loadProfile } from './load.ts';
+import { compareGenerations } from './paths.ts';
+import { refuseFatal } from './problem.ts';
+import { type Resolved, resolveProfile } from './resolve.ts';
+import { runScript } from './scripts.ts';
+import { applyOptions, type ChangeOptions, type Session, writing } from './session.ts';
+
+/** What a generation is made from, before it has a number. */
+type Wanted = Stack & Pick<Generation, 'profile' | 'leftOut' | 'reason'>;
+
+/** Switches to what the profile says now; layers that the store lacks are left out, or refused with `strict`. */
+export function switchProfile(session: Session, name: string, options: ChangeOptions): Promise<SwitchResult> {
+  return writing(session, `switching to profile ${name}`, async () => {
+    const resolved = await resolveNow(session, name);
+    refuseFatal(resolved.problems);
+    return change(session, wantedBy(resolved, options), { ...options, profile: resolved });
+  });
+}
+
+/** Enables, disables or swaps layers of the running stack: a new generation on top of its profile. */
+export function editRunning(
+  session: Session,
+  edit: StackEdit,
+  options: ChangeOptions,
+): Promise<SwitchResult> {
+  return writing(session, describeEdit(edit), async () => {
+    const wanted = await wantedByEdit(session, edit, options.reason);
+    const profile =
+      wanted.profile === null ? null : await resolveNow(session, wanted.profile).catch(asNanolinError);
+    return change(session, wanted, { ...options, profile: profile instanceof NanolinError ? null : profile });
+  });
+}
+
+/** Goes back to a generation's stack, by default the one before the current; 0 is the bare base. No health check holds it up. */
+export function rollBack(
+  session: Session,
+  number: number | undefined,
+  options: ChangeOptions,
+): Promise<SwitchResult> {
+  return writing(session, 'rolling back', async () => {
+    const current = currentGeneration(session.ctx);
+    const to = readGeneration(session.ctx, number ?? current.previous);
+    const reason = options.reason ?? `rollback to generation ${to.number}`;
+    return change(session, { ...to, leftOut: [], reason }, { ...options, profile: null });
+  });
+}
+
+/** Mounts the last committed generation again, after a reboot or when somebody unmounted it. */
+export function restore(session: Session, options: ChangeOptions): Promise<SwitchResult> {
+  return writing(session, 'restoring', async () => {
+    const current = currentGeneration(session.ctx);
+    if (isUp(session, current, current)) return unchanged(session, current, current.leftOut);
+    return report(
+      session,
+      current,
+      await applyGeneration(session.ctx, { ...current, leftOut: [] }, applyOptions(session, options)),
+    );
+  });
+}
+
+/** The stack that an edit of the running one leads to; throws when there is no profile to edit. */
+export async function wantedByEdit(session: Session, edit: StackEdit, reason?: string): Promise<Wanted> {
+  const current = currentGeneration(session.ctx);
+  if (current.targets.length === 0)
+    throw new NanolinError(
+      'profile-missing',
+      'no profile is on, so there is no stack to change',
+      'switch to one first: nanolin profile switch NAME',
+    );
+  const layers = editStack(current.layers, edit, await listLayers(session.ctx));
+  return { ...current, layers, leftOut: [], reason: reason ?? describeEdit(edit) };
+}
+
+/** The profile over the layers that the store has now. */
+export async function resolveNow(session: Session, name: string): Promise<Resolved> {
+  const { recipes } = await loadProfile(session.ctx, name);
+  const { targets } = currentGeneration(session.ctx);
+  // Under a stack of ours a base is not seen: what was found when the stack was first mounted holds.
+  const isEmpty = (path: string) => {
+    const known = targets.find(target => target.path === path);
+    return known ? known.base === 'none' : isEmptyDirectory(path);
+  };
+  return resolveProfile(name, recipes, await listLayers(session.ctx), isEmpty);
+}
+
+export function wantedBy(resolved: Resolved, options: ChangeOptions): Wanted {
+  const missing: LeftOut[] = resolved.problems.flatMap(({ code, message }) =>
+    code === 'layer-missing' ? [{ layer: message.split(':', 1)[0] ?? message, code, message }] : [],
+  );
+  const [first] = missing;
+  if (options.strict && first)
+    throw new NanolinError('layer-missing', first.message, 'import it, or switch without --strict');
+  return {
+    profile: resolved.profile,
+    reason: options.reason ?? `profile ${resolved.profile}`,
+    writing: resolved.writing,
+    targets: resolved.targets,
+    layers: resolved.layers.flatMap(({ layer }) => {
+      if (!layer) return [];
+      const { name, version, stamp, digest, image } = layer;
+      return [{ name, version, stamp, digest, image }];
+    }),
+    leftOut: missing,
+  };
+}
+
+interface Change extends ChangeOptions {
+  /** Whose scripts and health check are run; null for none. */
+  readonly profile: Resolved | null;
+}
+
+async function change(session: Session, wanted: Wanted, options: Change): Promise<SwitchResult> {
+  const { ctx } = session;
+  const before = currentGeneration(ctx);
+  if (isUp(session, before, wanted)) return unchanged(session, before, wanted.leftOut);
+
+  const applied = await applyGeneration(ctx, numbered(ctx, wanted, before), applyOptions(session, options));
+  const after = applied.generation;
+  const trouble = options.profile ? await afterSwitch(session, before, after, options.profile) : null;
+  if (trouble === null) return report(session, before, applied);
+
+  const back = numbered(ctx, { ...before, leftOut: [], reason: `rolled back: ${trouble.message}` }, after);
+  const { code, message } = trouble;
+  return {
+    ...report(session, after, await applyGeneration(ctx, back, applyOptions(session, options))),
+    rolledBack: { from: after.number, code, message },
+  };
+}
+
+/** Is it the committed stack, and does every target show it? */
+function isUp(session: Session, before: Generation, wanted: Wanted): boolean {
+  if (before.profile !== wanted.profile || !sameStack(before, wanted)) return false;
+  return planFor(session.ctx, before, applyOptions(session, {})).moves.length === 0;
+}
+
+/** The wanted stack as the next generation. */
+export function numbered(ctx: Context, wanted: Wanted, before: Generation): Generation {
+  const { layers, targets, writing, profile, leftOut, reason } = wanted;
+  const time = ctx.now().toISOString();
+  return {
+    number: nextNumber(ctx),
+    time,
+    reason,
+    previous: before.number,
+    profile,
+    leftOut,
+    layers,
+    targets,
+    writing,
+  };
+}
+
+/** SCRIPTS and HEALTHY; returns what went wrong with the new stack, or null. */
+async function afterSwitch(
+  session: Session,
+  before: Generation,
+  after: Generation,
+  profile: Resolved,
+): Promise<NanolinError | null> {
+  const { ctx } = session;
+  const run = async (event: string, body: string, timeoutMs: number) => {
+    ctx.at(`switch:script:${event}`);
+    const result = await runScript(ctx, {
+      body,
+      event,
+      profile: profile.profile,
+      generation: after.number,
+      timeoutMs,
+    });
+    if (result.ok) return null;
+    const why = result.timedOut
+      ? `did not end within ${timeoutMs} ms`
+      : `ended with ${result.signal ?? `exit code ${result.code}`}`;
+    const said = result.output.trim().split('\n').at(-1);
+    return new NanolinError(
+      'script-failed',
+      `${event} of profile ${profile.profile} ${why}${said ? `: ${said}` : ''}`,
+    );
+  };
+  if (before.profile !== null && before.profile !== after.profile) {
+    const left = await resolveNow(session, before.profile).catch(asNanolinError);
+    // The profile that is left cannot hold the switch up.
+    for (const script of left instanceof NanolinError
+      ? []
+      : left.scripts.filter(({ event }) => event === 'disable'))
+      ctx.log.warn(
+        { trouble: (await run('disable', script.body, scriptPatience))?.message ?? null },
+        'disable script ended',
+      );
+  }
+  if (before.profile !== after.profile)
+    for (const script of profile.scripts.filter(({ event }) => event === 'enable')) {
+      const trouble = await run('enable', script.body, scriptPatience);
+      if (trouble) return trouble;
+    }
+  return profile.healthy ? run('healthy', profile.healthy.body, profile.healthy.timeoutMs) : null;
+}
+
+/** Milliseconds that an enable or disable script may take. */
+const scriptPatience = 60_000;
+
+function report(session: Session, before: Generation, applied: Applied): SwitchResult {
+  const { generation, swapped, ms, writers, ways } = applied;
+  return {
+    profile: generation.profile,
+    generation: generation.number,
+    previous: before.number,
+    changed: true,
+    gap: swapped.gap,
+    ms,
+    paths: countPaths(session, before, generation),
+    leftOut: generation.leftOut,
+    holders: currentHolders(session.ctx),
+    writers,
+    rolledBack: null,
+    ways,
+  };
+}
+
+function unchanged(session: Session, current: Generation, leftOut: readonly LeftOut[]): SwitchResult {
+  return {
+    profile: current.profile,
+    generation: current.number,
+    previous: current.number,
+    changed: false,
+    gap: false,
+    ms: { plan: 0, prepare: 0, swap: 0, total: 0 },
+    paths: { added: 0, removed: 0, changed: 0 },
+    leftOut,
+    holders: currentHolders(session.ctx),
+    writers: [],
+    rolledBack: null,
+    ways: {},
+  };
+}
+
+/** Who still has an older generation open; mounts that nobody holds any more are forgotten. */
+function currentHolders(ctx: Context): readonly Holder[] {
+  const record = ownRecord(ctx);
+  const holders = holdersOf(record.retired);
+  const retired = record.retired.filter(mount =>
+    holders.some(holder => holder.generation === mount.generation),
+  );
+  if (retired.length < record.retired.length) runRecord(ctx).write({ ...record, retired });
+  return holders;
+}
+
+function describeEdit(edit: StackEdit): string {
+  return edit.do === 'swap'
+    ? `swap ${edit.old} for ${edit.replacement}`
+    : `${edit.do} ${edit.layers.join(' ')}`;
+}
+
+function countPaths(session: Session, before: Generation, after: Generation): SwitchResult['paths'] {
+  const paths = { added: 0, removed: 0, changed: 0 };
+  for (const { changes } of compareGenerations(session, before, after)) {
+    paths.added += changes.appear.length;
+    paths.removed += changes.vanish.length;
+    paths.changed += changes.change.length;
+  }
+  return paths;
+}

@@ -4,7 +4,6 @@ export {
   type EntryType,
   type Manifest,
   type ManifestHeader,
-  maxManifestBytes,
   maxManifestLine,
 } from './manifest.ts';
 export { parseManifest } from './manifest-parse.ts';
@@ -20,7 +19,8 @@ export {
   type ScriptEvent,
 } from './profile.ts';
 export { type LayerQuery, matches, parseQuery, printQuery } from './query.ts';
-export { type Directive, parseRecipe, type Recipe } from './recipe.ts';
+export type { Directive, Recipe } from './recipe.ts';
+export { parseRecipe } from './recipe-parse.ts';
 export { formatRecipe, printRecipe } from './recipe-print.ts';
 export { maxRecipeBytes, maxRecipeLine, maxRecipeLines } from './recipe-text.ts';
 export { compareStamps, formatStamp, parseStamp, stampTooNew } from './stamp.ts';

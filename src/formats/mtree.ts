@@ -32,9 +32,9 @@ export function parseMtree(bytes: Uint8Array, { file = 'mtree' }: { file?: strin
     reader.line++;
     if (text.length + end - start > maxManifestLine)
       throw reader.fail(`line longer than ${maxManifestLine} bytes`);
-    text += buffer.toString('latin1', start, end).trim();
+    text += buffer.toString('latin1', start, end);
     start = end + 1;
-    if (text.endsWith('\\') && !text.startsWith('#')) {
+    if (text.endsWith('\\') && !/^[ \t]*#/.test(text)) {
       text = `${text.slice(0, -1)} `;
       continue;
     }
@@ -57,8 +57,8 @@ class MtreeReader {
   }
 
   read(line: string): void {
-    if (line === '' || line.startsWith('#')) return;
-    const [first = '', ...words] = line.split(/[ \t]+/);
+    const [first, ...words] = line.split(/[ \t\r]+/).filter(word => word !== '');
+    if (first === undefined || first.startsWith('#')) return;
     if (first === '/set') {
       this.set = this.keywords(words, this.set);
     } else if (first === '/unset') {

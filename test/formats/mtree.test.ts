@@ -181,6 +181,16 @@ b   type=link mode=0777 link=x\\040y time=0.0 optional
   ]);
 });
 
+test('a raw byte that some alphabets print as a space is part of the name', () => {
+  const [entry] = parseMtree(
+    Buffer.from(
+      './a\xa0 type=fifo mode=0644 uid=0 gid=0\n./b type=link mode=0777 uid=0 gid=0 link=\xa0\r\n',
+      'latin1',
+    ),
+  );
+  assert.is(entry?.path, 'a\xa0');
+});
+
 test('what the lenient reader cannot know is refused with file and line', () => {
   const bad = (words: string, text: string) =>
     refuses('image-invalid', words, () =>

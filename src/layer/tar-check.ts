@@ -1,0 +1,236 @@
+import { NanolinError } from '../error/index.ts';
+import { limits } from './limits.ts';
+
+type Kind = 'file' | 'dir' | 'link';
+
+const block = 512;
+const kinds: Readonly<Record<string, Kind>> = { '0': 'file', '1': 'file', '2': 'link', '5': 'dir' };
+const refusedTypes: Readonly<Record<string, string>> = { '3': 'a character device', '4': 'a block device', '6': 'a FIFO' };
+
+/**
+ * Passes a tar stream on, each entry only after its header was judged: an entry that would land outside the tree, go through a
+ * symbolic link, come twice or break a limit never reaches the program that unpacks. The stream is libarchive's own pax output, so there
+ * are not two readers with two opinions. Attributes are put in one order on the way (see `orderAttributes`). Throws image-hostile.
+ */
+export async function* checkTar(source: AsyncIterable<Buffer>, onBytes: (bytes: number) => void = () => {}): AsyncGenerator<Buffer> {
+  const bytes = new Bytes(source);
+  const tree = new SeenTree();
+  let extended = new Map<string, string>();
+  for (;;) {
+    const header = await bytes.take(block);
+    if (header === null) throw hostile('the archive ends without its end mark');
+    if (header.every(byte => byte === 0)) {
+      yield header;
+      yield* bytes.rest();
+      return;
+    }
+    const type = String.fromCharCode(header[156] ?? 0);
+    const size = numberAt(header, 124, 12);
+    if (type === 'x') {
+      if (size > limits.pax) throw hostile(`an extended header of ${size} bytes`);
+      const body = await bytes.take(padded(size));
+      if (body === null) throw hostile('the archive ends inside an extended header');
+      const records = readPax(body.subarray(0, size));
+      extended = new Map(records.map(({ key, value }) => [key, value]));
+      yield header;
+      yield orderAttributes(records, body.length);
+      continue;
+    }
+    const stored = extended.has('size') ? Number(extended.get('size')) : size;
+    tree.add({
+      path: extended.get('GNU.sparse.name') ?? extended.get('path') ?? ustarName(header),
+      link: extended.get('linkpath') ?? textAt(header, 157, 100),
+      type,
+      stored,
+      real: Number(extended.get('GNU.sparse.realsize') ?? stored),
+    });
+    extended = new Map();
+    onBytes(tree.bytes);
+    yield header;
+    yield* bytes.pass(padded(stored));
+  }
+}
+
+interface Member {
+  readonly path: string;
+  readonly link: string;
+  readonly type: string;
+  /** Bytes in the archive, and bytes of the file: a sparse one is longer. */
+  readonly stored: number;
+  readonly real: number;
+}
+
+/** What the archive has named so far; names are latin1, one character for one byte. */
+class SeenTree {
+  readonly #seen = new Map<string, Kind>([['', 'dir']]);
+  readonly #names = new Map<string, number>();
+  bytes = 0;
+
+  add(member: Member): void {
+    const kind = kinds[member.type];
+    const path = this.#normal(member.path);
+    if (kind === undefined)
+      throw hostile(`${show(path)} is ${refusedTypes[member.type] ?? `of the unknown type ${show(member.type)}`}`);
+    if (!Number.isSafeInteger(member.stored) || member.stored < 0 || !Number.isSafeInteger(member.real) || member.real < 0)
+      throw hostile(`${show(path)} has no sound size`);
+    this.bytes += member.real;
+    if (this.bytes > limits.bytes) throw hostile(`its files have more than ${limits.bytes} bytes`);
+    if (member.type !== '0' && member.stored !== 0) throw hostile(`${show(path)} carries data and is no file`);
+    this.#addAncestors(path);
+    if (member.type === '1') this.#checkHardLink(path, this.#normal(member.link));
+    this.#put(path, kind);
+  }
+
+  #normal(raw: string): string {
+    const parts = raw.split('/').filter(part => part !== '' && part !== '.');
+    if (parts.includes('..')) throw hostile(`the name ${show(raw)} leaves the tree`);
+    if (raw.includes('\0')) throw hostile(`the name ${show(raw)} holds a NUL`);
+    if (parts.some(part => part.length > limits.name)) throw hostile(`the name ${show(raw)} is longer than ${limits.name} bytes`);
+    if (parts.length > limits.depth) throw hostile(`${show(raw)} is more than ${limits.depth} directories deep`);
+    const path = parts.join('/');
+    if (path.length > limits.path) throw hostile(`the path ${show(path)} is longer than ${limits.path} bytes`);
+    return path;
+  }
+
+  #addAncestors(path: string): void {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const ancestor = path.slice(0, at);
+      const kind = this.#seen.get(ancestor);
+      if (kind === 'dir') return;
+      if (kind !== undefined) throw hostile(`${show(path)} goes through ${show(ancestor)}, which is ${kind === 'link' ? 'a symbolic link' : 'a file'}`);
+      this.#put(ancestor, 'dir');
+    }
+  }
+
+  #put(path: string, kind: Kind): void {
+    const before = this.#seen.get(path);
+    if (before === 'dir' && kind === 'dir') return;
+    if (before !== undefined) throw hostile(`${show(path)} comes twice`);
+    this.#seen.set(path, kind);
+    if (this.#seen.size > limits.entries) throw hostile(`it has more than ${limits.entries} entries`);
+    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    const names = (this.#names.get(parent) ?? 0) + 1;
+    if (names > limits.namesInDirectory) throw hostile(`the directory /${show(parent)} has more than ${limits.namesInDirectory} names`);
+    this.#names.set(parent, names);
+  }
+
+  #checkHardLink(path: string, target: string): void {
+    const kind = this.#seen.get(target);
+    if (kind !== 'file' && kind !== 'link') throw hostile(`${show(path)} is a hard link to ${show(target)}, which the archive does not hold`);
+  }
+}
+
+interface PaxRecord {
+  readonly key: string;
+  readonly value: string;
+  readonly text: string;
+}
+
+function readPax(body: Buffer): PaxRecord[] {
+  const records: PaxRecord[] = [];
+  const text = body.toString('latin1');
+  for (let at = 0; at < text.length; ) {
+    const [match, digits = ''] = /^(\d{1,7}) /.exec(text.slice(at, at + 9)) ?? [''];
+    const end = at + Number(digits);
+    const record = text.slice(at, end);
+    const equals = record.indexOf('=');
+    if (match === '' || end > text.length || equals < match.length || !record.endsWith('\n'))
+      throw hostile('a damaged extended header');
+    records.push({ key: record.slice(match.length, equals), value: record.slice(equals + 1, -1), text: record });
+    at = end;
+  }
+  return records;
+}
+
+/**
+ * mkfs.erofs and mksquashfs store attributes in the order in which the file system lists them. ext4 lists them as they were set and
+ * tmpfs from the last name to the first, so setting them from the last to the first gives the same image on both.
+ */
+function orderAttributes(records: readonly PaxRecord[], length: number): Buffer {
+  const isAttribute = ({ key }: PaxRecord) => key.startsWith('SCHILY.xattr.') || key.startsWith('LIBARCHIVE.xattr.');
+  const attributes = records.filter(isAttribute).sort((a, b) => (a.key < b.key ? 1 : -1));
+  const ordered = [...records.filter(record => !isAttribute(record)), ...attributes];
+  const body = Buffer.alloc(length);
+  body.write(ordered.map(record => record.text).join(''), 'latin1');
+  return body;
+}
+
+function ustarName(header: Buffer): string {
+  const prefix = header.toString('latin1', 257, 262) === 'ustar' ? textAt(header, 345, 155) : '';
+  const name = textAt(header, 0, 100);
+  return prefix === '' ? name : `${prefix}/${name}`;
+}
+
+function textAt(header: Buffer, at: number, length: number): string {
+  const field = header.subarray(at, at + length);
+  const end = field.indexOf(0);
+  return field.toString('latin1', 0, end < 0 ? length : end);
+}
+
+/** Octal digits, or GNU's base-256 where the first bit is set. */
+function numberAt(header: Buffer, at: number, length: number): number {
+  if (((header[at] ?? 0) & 0x80) === 0) {
+    const digits = textAt(header, at, length).trim();
+    return digits === '' ? 0 : /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
+  }
+  let value = (header[at] ?? 0) & 0x7f;
+  for (let i = at + 1; i < at + length; i++) value = value * 256 + (header[i] ?? 0);
+  return value;
+}
+
+function padded(size: number): number {
+  if (!Number.isSafeInteger(size) || size < 0) throw hostile('an entry without a sound size');
+  return Math.ceil(size / block) * block;
+}
+
+/** Exact lengths out of chunks of any length. */
+class Bytes {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #held: Buffer = Buffer.alloc(0);
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#chunks = source[Symbol.asyncIterator]();
+  }
+
+  /** Exactly this many bytes, or null when the source ends before. */
+  async take(length: number): Promise<Buffer | null> {
+    const parts = [this.#held];
+    let have = this.#held.length;
+    while (have < length) {
+      const next = await this.#chunks.next();
+      if (next.done) return null;
+      parts.push(next.value);
+      have += next.value.length;
+    }
+    const all = parts.length === 1 ? this.#held : Buffer.concat(parts);
+    this.#held = all.subarray(length);
+    return all.subarray(0, length);
+  }
+
+  async *pass(length: number): AsyncGenerator<Buffer> {
+    for (let left = length; left > 0; ) {
+      if (this.#held.length === 0) {
+        const next = await this.#chunks.next();
+        if (next.done) throw hostile('the archive ends inside a file');
+        this.#held = next.value;
+      }
+      const part = this.#held.subarray(0, left);
+      this.#held = this.#held.subarray(part.length);
+      left -= part.length;
+      yield part;
+    }
+  }
+
+  async *rest(): AsyncGenerator<Buffer> {
+    yield this.#held;
+    for (let next = await this.#chunks.next(); !next.done; next = await this.#chunks.next()) yield next.value;
+  }
+}
+
+function show(name: string): string {
+  return JSON.stringify(Buffer.from(name, 'latin1').toString('utf8').slice(0, 120));
+}
+
+function hostile(message: string): NanolinError {
+  return new NanolinError('image-hostile', message, 'nothing of it was kept; look at it with bsdtar -tvf');
+}

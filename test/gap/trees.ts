@@ -8,7 +8,7 @@ const both = [
   'share/deep/er/still/both',
   'lib/both.so',
 ];
-const program = 'bin/yes';
+const program = 'bin/nanolin-both';
 
 /** A tree of files by relative path. */
 export function writeTree(directory: string, files: Readonly<Record<string, string>>): void {

@@ -13,6 +13,12 @@ mkdirSync(join(dist, 'lib'), { recursive: true });
 put('package.json', '{ "type": "commonjs" }\n');
 put('lib/package.json', '{ "type": "module" }\n');
 
+// esbuild has said by then what is wrong.
+process.on('uncaughtException', error => {
+  console.error(`setup: ${error.message.split('\n')[0]}`);
+  process.exit(1);
+});
+
 const library = compile();
 const bundle = await bundled('src/cli/main.ts');
 if (/[^\0-\x7f]/.test(bundle)) throw new Error('the bundle is not ASCII, as the loader reads it');

@@ -11,7 +11,7 @@ export const open: World['open'] = async options => (await import('../index.ts')
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The process: argv and streams in, exit code out. The first signal aborts and lets the command clean up, the second ends at once. */
-export async function main(): Promise<void> {
+export async function main(openLibrary: World['open'] = open): Promise<void> {
   const abort = new AbortController();
   let received: (typeof signals)[number] | undefined;
   for (const signal of signals)
@@ -27,7 +27,7 @@ export async function main(): Promise<void> {
     stdout: standardSink(1),
     stderr,
     ask: standardInput(stderr),
-    open,
+    open: openLibrary,
   });
   process.exit(received && code !== 0 ? 128 + constants.signals[received] : code);
 }

@@ -25,7 +25,7 @@ export function parseFully(argv: readonly string[], commands: readonly Command[]
 
 function parseCommand(argv: readonly string[], command: Command, columns: number): Parsed {
   let given: Given = {};
-  const tree = nest(base(columns), command.verb, (y, verb) =>
+  const tree = nest(base(columns, command.flags), command.verb, (y, verb) =>
     y.command(
       [verb, ...command.words.map(yargsWord)].join(' '),
       command.about,
@@ -43,9 +43,12 @@ function parseCommand(argv: readonly string[], command: Command, columns: number
   return { request };
 }
 
-const base = (columns: number): Argv =>
+/** Flags are known before the command's words are, so that they may stand anywhere. */
+const base = (columns: number, flags: Flags = {}): Argv =>
   yargs([])
     .scriptName('nanolin')
+    // First: it takes an option of that name with it, and `layer import` has one.
+    .version(false)
     .parserConfiguration({
       'camel-case-expansion': false,
       'dot-notation': false,
@@ -53,10 +56,10 @@ const base = (columns: number): Argv =>
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
+    .options(yargsOptions(flags, 'Options:'))
     .options(yargsOptions(globals, 'Everywhere:'))
     .help('help', 'show this')
     .alias('help', 'h')
-    .version(false)
     .exitProcess(false)
     .strict()
     .wrap(columns)
@@ -85,10 +88,7 @@ const yargsWord = (word: Word): string => {
 function describe(y: Argv, command: Command): Argv {
   for (const { name, about, choices } of command.words)
     y.positional(name, { type: 'string', describe: about, ...(choices && { choices }) });
-  return y
-    .usage(`${usageLine(command)}\n\n${command.about}`)
-    .options(yargsOptions(command.flags, 'Options:'))
-    .example(command.example, '');
+  return y.usage(`${usageLine(command)}\n\n${command.about}`).example(command.example, '');
 }
 
 const yargsOptions = (flags: Flags, group: string): Record<string, Options> =>

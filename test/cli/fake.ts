@@ -1,0 +1,176 @@
+import { run } from '../../src/cli/run.ts';
+import type { World } from '../../src/cli/world.ts';
+import type { Nanolin, OpenOptions, Plan, ProfileReport, Status } from '../../src/index.ts';
+import type { Layer } from '../../src/layer/types.ts';
+import type { Generation, SwitchResult } from '../../src/stack/types.ts';
+
+export const switchResult: SwitchResult = {
+  profile: 'web',
+  generation: 4,
+  previous: 3,
+  changed: true,
+  gap: false,
+  ms: { plan: 1.5, prepare: 2.25, swap: 0.13, total: 4 },
+  paths: { added: 10, removed: 2, changed: 1 },
+  leftOut: [],
+  holders: [],
+  writers: [],
+  rolledBack: null,
+  ways: { attach: 'file-backed', place: 'beneath' },
+};
+
+export const status: Status = {
+  profile: 'web',
+  generation: 4,
+  health: 'ok',
+  backend: 'kernel',
+  targets: [
+    {
+      path: '/usr',
+      writing: 'none',
+      mounted: true,
+      layers: [
+        { name: 'jq', version: '1.6', stamp: 'r26.11-G22095100', image: 'jq-v1.6-r26.11-G22095100.img' },
+      ],
+    },
+  ],
+  leftOut: [],
+  holders: [],
+  recovery: [],
+};
+
+export const layer: Layer = {
+  name: 'jq',
+  version: '1.6',
+  stamp: 'r26.11-G22095100',
+  format: 'erofs',
+  image: 'jq-v1.6-r26.11-G22095100.img',
+  size: 123456,
+  digest: 'a'.repeat(64),
+  origin: 'deb:jq=1.6',
+  trust: 'made',
+  files: 17,
+};
+
+const plan: Plan = {
+  steps: [{ do: 'attach', layer: 'jq' }, { do: 'beneath' }],
+  paths: { appear: ['/usr/bin/jq'], vanish: [], change: [], masked: [] },
+  processes: [],
+  leftOut: [],
+};
+
+const generation: Generation = {
+  number: 4,
+  time: '2026-11-22T15:00:00.000Z',
+  reason: 'enable jq',
+  previous: 3,
+  profile: 'web',
+  leftOut: [],
+  layers: [],
+  targets: [],
+  writing: 'none',
+};
+
+const profileReport: ProfileReport = {
+  name: 'web',
+  comment: 'nginx',
+  imports: ['base'],
+  targets: [{ path: '/usr', base: 'keep', from: 'usr' }],
+  layers: [{ query: 'jq>=1.5', name: 'jq', version: '1.6', image: 'jq-v1.6-r26.11-G22095100.img' }],
+  writing: 'none',
+  healthy: null,
+  scripts: {},
+  problems: [],
+};
+
+/** Answers like the library and writes down what it was asked. */
+export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}): Nanolin {
+  const answer =
+    <Result>(name: string, result: Result) =>
+    async (...given: unknown[]): Promise<Result> => {
+      calls.push([name, ...given]);
+      return result;
+    };
+  return {
+    status: answer('status', status),
+    enable: answer('enable', switchResult),
+    disable: answer('disable', switchResult),
+    swap: answer('swap', switchResult),
+    plan: answer('plan', plan),
+    history: answer('history', [generation]),
+    rollback: answer('rollback', switchResult),
+    layer: {
+      import: answer('layer.import', [layer]),
+      list: answer('layer.list', [layer]),
+      show: answer('layer.show', layer),
+      files: answer('layer.files', ['usr/bin/jq']),
+      verify: answer('layer.verify', [{ layer, ok: true, message: null }]),
+      remove: answer('layer.remove', layer),
+    },
+    profile: {
+      list: answer('profile.list', [
+        { name: 'web', comment: 'nginx', file: '/x/web.rcp', active: true, error: null },
+      ]),
+      show: answer('profile.show', profileReport),
+      create: answer('profile.create', '/x/web.rcp'),
+      check: answer('profile.check', profileReport),
+      diff: answer('profile.diff', {
+        added: ['jq'],
+        removed: [],
+        moved: [],
+        targets: { added: [], removed: [] },
+      }),
+      switch: answer('profile.switch', switchResult),
+      restore: answer('profile.restore', switchResult),
+    },
+    doctor: answer('doctor', {
+      kernel: '6.18',
+      ok: true,
+      checks: [{ what: 'overlay', ok: true, way: 'detached', remedy: null }],
+    }),
+    close: answer('close', undefined),
+    ...overrides,
+  };
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  readonly calls: unknown[][];
+  readonly opened: OpenOptions | undefined;
+}
+
+/** Runs a command line on a fake; `terminal` makes all three streams one. */
+export async function cli(
+  line: string | readonly string[],
+  {
+    env = {},
+    terminal = false,
+    nanolin = {},
+    ask,
+  }: { env?: World['env']; terminal?: boolean; nanolin?: Partial<Nanolin>; ask?: World['ask'] } = {},
+): Promise<Ran> {
+  const calls: unknown[][] = [];
+  const text = { out: '', err: '' };
+  let opened: OpenOptions | undefined;
+  const sink = (key: 'out' | 'err') => ({
+    terminal,
+    columns: 80,
+    write(more: string) {
+      text[key] += more;
+    },
+  });
+  const code = await run(typeof line === 'string' ? line.split(' ').filter(Boolean) : line, {
+    env,
+    signal: new AbortController().signal,
+    stdout: sink('out'),
+    stderr: sink('err'),
+    ask,
+    open: async options => {
+      opened = options;
+      return fakeNanolin(calls, nanolin);
+    },
+  });
+  return { code, ...text, calls, opened };
+}

@@ -1,0 +1,11 @@
+import { main } from '../../src/cli/main.ts';
+import { fakeNanolin, status } from './fake.ts';
+
+await main(async ({ at }) =>
+  fakeNanolin([], {
+    status: async () => {
+      at?.('switch:intent');
+      return status;
+    },
+  }),
+);

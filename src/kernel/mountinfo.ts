@@ -72,6 +72,7 @@ function decode(field: string): string {
  */
 export function topmost(mounts: readonly Mount[], path: string): Mount | undefined {
   const ids = new Set(mounts.map(mount => mount.id));
+  const passed = new Set<Mount>();
   let at: Mount | undefined;
   for (const point of prefixes(path)) {
     for (;;) {
@@ -79,10 +80,11 @@ export function topmost(mounts: readonly Mount[], path: string): Mount | undefin
       const next = mounts.find(
         mount =>
           mount.mountPoint === point &&
-          mount !== on &&
+          !passed.has(mount) &&
           (on ? mount.parent === on.id : !ids.has(mount.parent)),
       );
       if (!next) break;
+      passed.add(next);
       at = next;
     }
   }

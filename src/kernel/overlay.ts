@@ -11,6 +11,7 @@ import {
   UMOUNT_NOFOLLOW,
 } from './constants.ts';
 import { Descriptor } from './descriptor.ts';
+import { openEmpty } from './empty.ts';
 import { native, type Scratch, type SysError } from './native.ts';
 import { escapeOption, optionString } from './option-string.ts';
 import { isSysError, refusal, saidAny } from './refusal.ts';
@@ -57,12 +58,12 @@ const always = ['index=off', 'metacopy=off', 'redirect_dir=nofollow', 'xino=on']
 interface Way {
   readonly shut: boolean;
   readonly ways: Readonly<Record<string, string>>;
-  readonly assemble: (request: OverlayRequest) => number;
+  readonly assemble: (request: OverlayRequest, layers: ScratchLayers) => number;
 }
 
 /**
  * A detached overlay mount. The best way that the kernel knows is taken, found by trying: a way it does not know ends in EINVAL before
- * anything is mounted. Throws mount-failed with what the kernel said, or image-invalid for too many layers.
+ * anything is mounted. Throws mount-failed with what the kernel said, or refused for too many layers.
  */
 export function assembleOverlay(request: OverlayRequest): Overlay {
   if (request.lowers.length > LOWERS_MAX)
@@ -71,13 +72,17 @@ export function assembleOverlay(request: OverlayRequest): Overlay {
       `${request.lowers.length} layers are more than the kernel stacks`,
       `merge some of them: ${LOWERS_MAX} is the most`,
     );
+  using own = request.scratchLayers ? null : new ScratchLayers();
+  const layers = request.scratchLayers ?? own;
   const failures: SysError[] = [];
   for (const { shut, ways, assemble } of waysFor(request.forced)) {
-    if (shut) continue;
+    if (shut || !layers) continue;
     try {
-      return { fd: assemble(request), ways };
+      return { fd: assemble(request, layers), ways };
     } catch (error) {
       if (!saidAny(error, 'EINVAL', 'ENOSYS') || !isSysError(error)) throw refused(error, request);
+      // The next way takes the layers' mounts from the caller: not when it is the request that is wrong.
+      if (assemble === assembleDetached && takesDetachedLayers()) throw refused(error, request);
       failures.push(error);
     }
   }
@@ -93,13 +98,28 @@ function waysFor(forced: ShutWays): Way[] {
   const noDetached = noPlus || forced.has('no-detached-layers');
   return [
     { shut: noDetached, ways: { layers: 'detached', lowerdir: 'descriptor' }, assemble: assembleDetached },
-    { shut: noPlus, ways: { layers: 'scratch', lowerdir: 'path' }, assemble: throughScratch(assembleByPath) },
-    {
-      shut: false,
-      ways: { layers: 'scratch', lowerdir: 'mount string' },
-      assemble: throughScratch(mountByString),
-    },
+    { shut: noPlus, ways: { layers: 'scratch', lowerdir: 'path' }, assemble: assembleByPath },
+    { shut: false, ways: { layers: 'scratch', lowerdir: 'mount string' }, assemble: mountByString },
   ];
+}
+
+/** Does this kernel make an overlay of detached mounts (6.15) that are named by descriptor (6.13)? */
+export function takesDetachedLayers(): boolean {
+  using top = new Descriptor(openEmpty());
+  using bottom = new Descriptor(openEmpty());
+  const request = {
+    lowers: [top.fd, bottom.fd],
+    source: 'nanolin-probe',
+    nosuid: true,
+    forced: new Set<never>(),
+  };
+  try {
+    native.close(assembleDetached(request));
+    return true;
+  } catch (error) {
+    if (saidAny(error, 'EINVAL', 'ENOSYS')) return false;
+    throw error;
+  }
 }
 
 function attributes({ nosuid }: OverlayRequest): number {
@@ -135,21 +155,13 @@ function openDirectory(path: string): Descriptor {
 }
 
 interface Placed {
-  readonly scratch: Scratch;
-  readonly layers: ScratchLayers;
-  /** Names relative to the thread's working directory, a few characters each. */
+  /** Names relative to the working directory of the scratch namespace's thread, a few characters each. */
   readonly lowers: readonly string[];
   readonly upper: { readonly upper: string; readonly work: string } | null;
 }
 
-function throughScratch(assemble: (request: OverlayRequest, placed: Placed) => number) {
-  return (request: OverlayRequest): number => {
-    using own = request.scratchLayers ? null : new ScratchLayers();
-    const layers = request.scratchLayers ?? own;
-    if (!layers) throw new Error('no scratch layers');
-    const lowers = request.lowers.map(lower => layers.place(lower));
-    return assemble(request, { scratch: layers.scratch, layers, lowers, upper: placeUpper(request, layers) });
-  };
+function place(request: OverlayRequest, layers: ScratchLayers): Placed {
+  return { lowers: request.lowers.map(lower => layers.place(lower)), upper: placeUpper(request, layers) };
 }
 
 /** The kernel wants upper and work on one mount: the directory that holds both is bound, not each of them. */
@@ -165,7 +177,9 @@ function placeUpper({ upper }: OverlayRequest, layers: ScratchLayers): Placed['u
 }
 
 /** Linux 6.5 to 6.14. */
-function assembleByPath(request: OverlayRequest, { scratch, lowers, upper }: Placed): number {
+function assembleByPath(request: OverlayRequest, layers: ScratchLayers): number {
+  const { lowers, upper } = place(request, layers);
+  const { scratch } = layers;
   using context = new Descriptor(native.fsopen('overlay', scratch));
   setOptions(context.fd, request, scratch);
   for (const lower of lowers) native.fsconfigString(context.fd, 'lowerdir+', lower, scratch);
@@ -178,7 +192,8 @@ function assembleByPath(request: OverlayRequest, { scratch, lowers, upper }: Pla
 }
 
 /** Before 6.5. All options share one page with the names of 500 layers: hence the short ones. */
-function mountByString(request: OverlayRequest, { scratch, layers, lowers, upper }: Placed): number {
+function mountByString(request: OverlayRequest, layers: ScratchLayers): number {
+  const { lowers, upper } = place(request, layers);
   const data = optionString([
     ...always,
     ...(request.options ?? []),
@@ -186,10 +201,10 @@ function mountByString(request: OverlayRequest, { scratch, layers, lowers, upper
     ...(upper ? [`upperdir=${upper.upper}`, `workdir=${upper.work}`] : []),
   ]);
   const name = layers.makeDirectory();
-  native.mount(request.source, name, 'overlay', attributes(request), data, scratch);
+  native.mount(request.source, name, 'overlay', attributes(request), data, layers.scratch);
   try {
-    return native.openTree(AT_FDCWD, name, OPEN_TREE_CLONE, scratch);
+    return native.openTree(AT_FDCWD, name, OPEN_TREE_CLONE, layers.scratch);
   } finally {
-    native.umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW, scratch);
+    native.umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW, layers.scratch);
   }
 }

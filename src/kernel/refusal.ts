@@ -20,5 +20,6 @@ export function refusal(error: unknown, code: ErrorCode, what: string, hint?: st
     });
   if (error.code === 'ENODEV' || error.code === 'ENOSYS')
     return new NanolinError('needs-kernel', `${what}: ${said}`, 'see `nanolin doctor`', { cause: error });
+  if (error.code === 'EMFILE') hint = 'raise the limit of open files: a stack needs two for each layer';
   return new NanolinError(code, `${what}: ${said}`, hint, { cause: error });
 }

@@ -65,7 +65,10 @@ const lineOf = (command: Command): fc.Arbitrary<string[]> => {
   const words = command.words.map(({ choices }) =>
     (choices ? fc.constantFrom(...choices) : plainWord).map(word => [word]),
   );
-  const odd = fc.option(oddWord, { freq: 1, nil: undefined }).map(word => (word === undefined ? [] : [word]));
+  const odd = fc.oneof(
+    fc.constant([]),
+    oddWord.map(word => [word]),
+  );
   return fc
     .tuple(flag, fc.array(flag, { maxLength: 3 }), odd, fc.tuple(...words), fc.boolean())
     .map(([first, more, strange, taken, flagFirst]) => [

@@ -16,13 +16,13 @@ async function main() {
   const prepared = prepare();
   const { run, script } = require(loader);
   const lines = [['--version'], ['status'], ['doctor'], ...(prepared ? everyday : [])];
-  let failed = 0;
-  for (const line of lines) if ((await quietly(run, line)) !== 0) failed++;
+  const failed = [];
+  for (const line of lines) if ((await quietly(run, line)) !== 0) failed.push(line.join(' '));
   const digest = readFileSync(join(dist, 'nanolin.bundle.cjs'), 'latin1').slice(-65, -1);
   const cache = join(dist, 'nanolin.bundle.cache');
   writeFileSync(`${cache}.new`, Buffer.concat([Buffer.from(digest, 'latin1'), script.createCachedData()]));
   renameSync(`${cache}.new`, cache);
-  console.error(`setup: code cache warmed by ${lines.length - failed} of ${lines.length} commands`);
+  if (failed.length > 0) console.error(`setup: the code cache is without ${failed.join(', ')}, which did not end well`);
 }
 
 const everyday = [
@@ -61,12 +61,12 @@ function prepare() {
 
 function quietly(run, line) {
   const sink = { write() {}, terminal: false, columns: 80 };
-  return run(['--root', root, ...line], {
-    env: {},
+  return run(line, {
+    env: { NANOLIN_ROOT: root },
     signal: new AbortController().signal,
     stdout: sink,
     stderr: sink,
-    ask: undefined,
+    ask: async () => undefined,
     open: options => require(loader).open(options),
   });
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { run } from './run.ts';
-import { standardInput, standardSink } from './streams.ts';
+import { askAtTerminal, standardSink } from './streams.ts';
 import type { World } from './world.ts';
 
 export { run } from './run.ts';
@@ -20,13 +20,12 @@ export async function main(openLibrary: World['open'] = open): Promise<void> {
       received = signal;
       abort.abort(new Error(`${signal} received`));
     });
-  const stderr = standardSink(2);
   const code = await run(process.argv.slice(2), {
     env: process.env,
     signal: abort.signal,
-    stdout: standardSink(1),
-    stderr,
-    ask: standardInput(stderr),
+    stdout: await standardSink(1),
+    stderr: await standardSink(2),
+    ask: askAtTerminal,
     open: openLibrary,
   });
   process.exit(received && code !== 0 ? 128 + constants.signals[received] : code);

@@ -70,7 +70,7 @@ const describe = ({ steps, paths, processes, leftOut: without }: Plan): Block[] 
     rows: steps.map(({ do: what, ...detail }, index) => [
       styled('dim', `${index + 1}`),
       what,
-      ...details(detail),
+      details(detail),
     ]),
   },
   ...leftOut(without),
@@ -84,10 +84,20 @@ const describe = ({ steps, paths, processes, leftOut: without }: Plan): Block[] 
   },
 ];
 
-const details = (detail: Readonly<Record<string, unknown>>): string[] =>
-  Object.entries(detail).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+const details = (detail: Readonly<Record<string, unknown>>): string =>
+  Object.entries(detail)
+    .map(([key, value]) => `${key}=${brief(value)}`)
+    .join(' ');
+
+/** Steps carry whole layers and generations; a line names them. */
+function brief(value: unknown): string {
+  if (Array.isArray(value)) return value.map(brief).join(',') || '-';
+  if (value === null || value === '') return '-';
+  if (typeof value !== 'object') return String(value);
+  const { name, version, number, ...rest } = value as Readonly<Record<string, unknown>>;
+  if (name !== undefined) return version === undefined ? String(name) : `${name}=${version}`;
+  return number === undefined ? Object.values(rest).map(brief).join(':') : String(number);
+}
 
 const list = (sign: string, style: 'good' | 'bad' | 'warn' | 'dim', paths: readonly string[]): Block[] =>
   paths.map(path => [styled(style, sign), ` ${path}`]);

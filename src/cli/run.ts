@@ -46,10 +46,9 @@ async function answer(request: Request, world: World): Promise<Answer> {
       return opened;
     },
     async agreed(question) {
-      if (request.flags.yes || request.flags.json || !world.ask) return true;
-      return /^y(es)?$/i.test(
-        (await world.ask(render([[`${question} [y/N]`]], look(world.stderr, world)))).trim(),
-      );
+      if (request.flags.yes || request.flags.json) return true;
+      const said = await world.ask(render([[`${question} [y/N]`]], look(world.stderr, world)));
+      return said === undefined || /^y(es)?$/i.test(said.trim());
     },
   };
   try {

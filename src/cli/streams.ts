@@ -1,17 +1,14 @@
 import { fstatSync, writeSync } from 'node:fs';
-import { isatty, WriteStream } from 'node:tty';
-import type { Sink } from './world.ts';
+import type { Sink, World } from './world.ts';
 
 /**
  * Standard output or error by write(2): process.stdout takes milliseconds to set up, and what is written here has arrived when
  * the process exits. A reader that went away (EPIPE) is no error: the rest is dropped.
  */
-export function standardSink(fd: 1 | 2): Sink {
+export async function standardSink(fd: 1 | 2): Promise<Sink> {
   let gone = false;
-  const terminal = isTerminal(fd);
   return {
-    terminal,
-    columns: terminal ? columnsOf(fd) : 80,
+    ...(await shapeOf(fd)),
     write(text) {
       let rest = Buffer.from(text);
       while (!gone && rest.length > 0) {
@@ -28,28 +25,25 @@ export function standardSink(fd: 1 | 2): Sink {
   };
 }
 
-function isTerminal(fd: number): boolean {
+/** node:tty brings node:net and the streams with it, 4 ms that only a terminal has to pay. */
+async function shapeOf(fd: number): Promise<Pick<Sink, 'terminal' | 'columns'>> {
   try {
-    return fstatSync(fd).isCharacterDevice() && isatty(fd);
+    if (fstatSync(fd).isCharacterDevice()) return (await import('./terminal.ts')).shapeOf(fd);
   } catch {
-    return false;
+    // Closed by the caller: nothing is a terminal then.
   }
+  return { terminal: false, columns: 80 };
 }
 
-function columnsOf(fd: 1 | 2): number {
-  return new WriteStream(fd).columns || 80;
-}
-
-/** Asks on the terminal, where standard input is one. */
-export function standardInput(stderr: Sink): ((question: string) => Promise<string>) | undefined {
-  if (!isTerminal(0) || !stderr.terminal) return undefined;
-  return async question => {
-    const { createInterface } = await import('node:readline/promises');
-    const lines = createInterface({ input: process.stdin, output: process.stderr });
-    try {
-      return await lines.question(`${question.trimEnd()} `);
-    } finally {
-      lines.close();
-    }
-  };
-}
+/** Asks on the terminal; undefined where standard input or error is none. */
+export const askAtTerminal: World['ask'] = async question => {
+  const [input, output] = await Promise.all([shapeOf(0), shapeOf(2)]);
+  if (!input.terminal || !output.terminal) return undefined;
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(`${question.trimEnd()} `);
+  } finally {
+    lines.close();
+  }
+};

@@ -14,6 +14,6 @@ export interface World {
   readonly stdout: Sink;
   readonly stderr: Sink;
   /** Asks on the terminal; undefined where nobody is there. */
-  readonly ask: ((question: string) => Promise<string>) | undefined;
+  readonly ask: (question: string) => Promise<string | undefined>;
   readonly open: (options: OpenOptions) => Promise<Nanolin>;
 }

@@ -148,7 +148,7 @@ export async function cli(
     env = {},
     terminal = false,
     nanolin = {},
-    ask,
+    ask = async () => undefined,
   }: { env?: World['env']; terminal?: boolean; nanolin?: Partial<Nanolin>; ask?: World['ask'] } = {},
 ): Promise<Ran> {
   const calls: unknown[][] = [];

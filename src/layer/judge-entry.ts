@@ -4,7 +4,8 @@ import { limits } from './limits.ts';
 /** A name that a directory of an image holds, before anything is done with it; null when it may be used. */
 export function judgeName(name: string): string | null {
   // The kernel hands out what the image says: a crafted directory may hold names that no program could have made.
-  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) return 'a name that leads elsewhere';
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
+    return 'a name that leads elsewhere';
   return name.length > limits.name ? `a name longer than ${limits.name} bytes` : null;
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Context, document, type Document } from '../state/index.ts';
+import { type Context, type Document, document } from '../state/index.ts';
 import type { LayerRecord } from './record.ts';
 
 interface Layers {
@@ -17,7 +17,11 @@ export function readRecords(ctx: Context): ReadonlyMap<string, LayerRecord> {
   const path = indexPath(ctx);
   const mark = fileMark(path);
   if (cached?.path !== path || cached.mark !== mark || mark === '') {
-    const records = new Map(open(ctx).read().layers.map(record => [record.image, record] as const));
+    const records = new Map(
+      open(ctx)
+        .read()
+        .layers.map(record => [record.image, record] as const),
+    );
     cached = { path, mark, records };
   }
   return cached.records;

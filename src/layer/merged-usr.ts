@@ -26,16 +26,24 @@ export function mergedPath(path: string): string {
 
 function moveInto(tree: string, from: string, to: string): void {
   const there = lstatSync(to, { throwIfNoEntry: false });
-  if (!there) return renameSync(from, to);
+  if (!there) {
+    renameSync(from, to);
+    return;
+  }
   const here = lstatSync(from);
   if (here.isDirectory() && there.isDirectory()) {
     for (const name of readdirSync(from)) moveInto(tree, join(from, name), join(to, name));
-    return rmdirSync(from);
+    rmdirSync(from);
+    return;
   }
   // /bin/x beside /usr/bin/x is allowed to be a symlink to it, or the other way round: the file stays.
-  if (here.isSymbolicLink() && pointsTo(tree, from, to)) return unlinkSync(from);
-  if (there.isSymbolicLink() && pointsTo(tree, to, from)) return renameSync(from, to);
-  throw new NanolinError('image-invalid', `the package has two files that are one place on a merged-usr system: ${to.slice(tree.length)}`);
+  if (here.isSymbolicLink() && pointsTo(tree, from, to)) unlinkSync(from);
+  else if (there.isSymbolicLink() && pointsTo(tree, to, from)) renameSync(from, to);
+  else
+    throw new NanolinError(
+      'image-invalid',
+      `the package has two files that are one place on a merged-usr system: ${to.slice(tree.length)}`,
+    );
 }
 
 function pointsTo(tree: string, link: string, file: string): boolean {

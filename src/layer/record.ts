@@ -14,6 +14,8 @@ export interface Identity {
 export interface LayerRecord extends Layer {
   /** SHA-256 of what it was made from: the file, or for a tree the manifest's entries. The same source is not imported twice. */
   readonly source: string;
+  /** SHA-256 of the .lst beside the image. */
+  readonly manifest: string;
   readonly identity: Identity;
 }
 
@@ -35,6 +37,10 @@ export function sameIdentity(fd: number, identity: Identity): boolean {
 
 export function equalIdentities(a: Identity, b: Identity): boolean {
   return (
-    a.ino === b.ino && a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size && a.dev === b.dev
+    a.ino === b.ino &&
+    a.ctimeNs === b.ctimeNs &&
+    a.mtimeNs === b.mtimeNs &&
+    a.size === b.size &&
+    a.dev === b.dev
   );
 }

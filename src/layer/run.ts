@@ -30,7 +30,12 @@ interface Options {
 }
 
 /** Runs a program to its end and returns what it printed. Throws command-failed, needs-program, no-space or cancelled. */
-export async function run(ctx: Context, program: string, args: readonly string[], options: Options = {}): Promise<string> {
+export async function run(
+  ctx: Context,
+  program: string,
+  args: readonly string[],
+  options: Options = {},
+): Promise<string> {
   const { execa } = await import('execa');
   const result = await execa(program, args, {
     ...options,
@@ -44,20 +49,42 @@ export async function run(ctx: Context, program: string, args: readonly string[]
   return result.stdout;
 }
 
+interface Ended {
+  readonly code?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  readonly stderr?: unknown;
+}
+
 /** Why a program failed, from what execa knows about it. */
-export function failure(ctx: Context, program: string, result: { code?: string; exitCode?: number; signal?: string; stderr?: unknown; shortMessage?: string }): NanolinError {
+export function failure(ctx: Context, program: string, result: Ended): NanolinError {
   const words = lastLines(String(result.stderr ?? ''));
   if (ctx.signal.aborted) return new NanolinError('cancelled', `${program} was stopped`);
   if (result.code === 'ENOENT')
-    return new NanolinError('needs-program', `${program} is not installed`, `apt-get install ${packages[program] ?? program}`);
+    return new NanolinError(
+      'needs-program',
+      `${program} is not installed`,
+      `apt-get install ${packages[program] ?? program}`,
+    );
   if (result.code === 'ENOSPC' || /No space left on device|Disk quota exceeded|\[Error 28\]/.test(words))
-    return new NanolinError('no-space', `${program}: no space left on device`, 'free some space and run the command again');
-  const how = result.signal ? `was ended by ${result.signal}` : `failed${result.exitCode === undefined ? '' : ` with ${result.exitCode}`}`;
+    return new NanolinError(
+      'no-space',
+      `${program}: no space left on device`,
+      'free some space and run the command again',
+    );
+  const how = result.signal
+    ? `was ended by ${result.signal}`
+    : `failed${result.exitCode === undefined ? '' : ` with ${result.exitCode}`}`;
   return new NanolinError('command-failed', `${program} ${how}${words ? `: ${words}` : ''}`);
 }
 
-/** What a program said last, fit for one line of a terminal. */
-export function lastLines(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a hostile name must not reach the terminal as an escape sequence
-  return text.trim().split('\n').slice(-4).join('; ').replace(/[\0-\x1f\x7f]/g, '?').slice(-600);
+/** What a program said last, fit for one line of a terminal: a hostile name must not reach it as an escape sequence. */
+function lastLines(text: string): string {
+  return text
+    .trim()
+    .split('\n')
+    .slice(-4)
+    .join('; ')
+    .replace(/\p{Cc}/gu, '?')
+    .slice(-600);
 }

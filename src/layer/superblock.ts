@@ -55,16 +55,24 @@ export function readSuperblock(head: Buffer, size: number): { format: ImageForma
   if (erofs) return { format: 'erofs', end: checkErofs(head, size) };
   if (squashfs) return { format: 'squashfs', end: checkSquashfs(head, size) };
   if (other === 'a partition table')
-    throw invalid('it has a partition table, and only a bare erofs or squashfs file system can be a layer', 'copy the partition that holds usr/ out of it (systemd-dissect --copy-from, or losetup -P and dd)');
-  throw invalid(`it is ${other ?? 'not an erofs or squashfs file system'}`, 'make one with mkfs.erofs or mksquashfs, or import the directory itself');
+    throw invalid(
+      'it has a partition table, and only a bare erofs or squashfs file system can be a layer',
+      'copy the partition that holds usr/ out of it (systemd-dissect --copy-from, or losetup -P and dd)',
+    );
+  throw invalid(
+    `it is ${other ?? 'not an erofs or squashfs file system'}`,
+    'make one with mkfs.erofs or mksquashfs, or import the directory itself',
+  );
 }
 
 function checkErofs(head: Buffer, size: number): number {
   const at = (offset: number) => erofsAt + offset;
   // mkfs.erofs leaves the boot area empty; whatever is put there is for a parser other than ours.
-  if (head.subarray(0, erofsAt).some(byte => byte !== 0)) throw polyglot('erofs', 'something in its boot area');
+  if (head.subarray(0, erofsAt).some(byte => byte !== 0))
+    throw polyglot('erofs', 'something in its boot area');
   const blockBits = head[at(12)] ?? 0;
-  if (blockBits < 9 || blockBits > 16) throw invalid(`its erofs superblock has a block size of 2^${blockBits}`);
+  if (blockBits < 9 || blockBits > 16)
+    throw invalid(`its erofs superblock has a block size of 2^${blockBits}`);
   const compat = head.readUInt32LE(at(8));
   const incompat = head.readUInt32LE(at(80));
   if ((incompat & ~erofsIncompat) !== 0)
@@ -80,7 +88,8 @@ function checkErofsChecksum(head: Buffer, blockSize: number): void {
   const block = Buffer.from(head.subarray(erofsAt, erofsAt + length));
   const stored = block.readUInt32LE(4);
   block.writeUInt32LE(0, 4);
-  if (block.length !== length || crc32c(block) !== stored) throw invalid('the checksum of its erofs superblock is wrong');
+  if (block.length !== length || crc32c(block) !== stored)
+    throw invalid('the checksum of its erofs superblock is wrong');
 }
 
 function checkSquashfs(head: Buffer, size: number): number {
@@ -104,12 +113,15 @@ function checkSquashfs(head: Buffer, size: number): number {
 function checkSize(format: ImageFormat, end: number, size: number, block: number): number {
   if (end === 0) throw invalid(`its ${format} superblock says that it is empty`);
   if (size < end) throw invalid(`it is truncated: ${size} bytes, and its ${format} superblock says ${end}`);
-  if (size > end + block) throw invalid(`it goes on for ${size - end} bytes after the end of its ${format} file system`);
+  if (size > end + block)
+    throw invalid(`it goes on for ${size - end} bytes after the end of its ${format} file system`);
   return end;
 }
 
 function foreignMagic(head: Buffer): string | null {
-  const found = foreign.find(({ at, bytes }) => head.subarray(at, at + bytes.length).equals(Buffer.from(bytes, 'latin1')));
+  const found = foreign.find(({ at, bytes }) =>
+    head.subarray(at, at + bytes.length).equals(Buffer.from(bytes, 'latin1')),
+  );
   if (found) return found.what;
   if (looksLikeExt(head)) return 'an ext file system';
   return looksPartitioned(head) ? 'a partition table' : null;
@@ -141,7 +153,11 @@ function crc32c(bytes: Uint8Array): number {
 }
 
 function polyglot(format: string, other: string): NanolinError {
-  return new NanolinError('image-hostile', `it is ${format}, and ${other} as well: another program would see other files in it`, 'make the image again from its files');
+  return new NanolinError(
+    'image-hostile',
+    `it is ${format}, and ${other} as well: another program would see other files in it`,
+    'make the image again from its files',
+  );
 }
 
 function invalid(message: string, hint = 'fetch or make the image again'): NanolinError {

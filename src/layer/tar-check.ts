@@ -5,20 +5,27 @@ type Kind = 'file' | 'dir' | 'link';
 
 const block = 512;
 const kinds: Readonly<Record<string, Kind>> = { '0': 'file', '1': 'file', '2': 'link', '5': 'dir' };
-const refusedTypes: Readonly<Record<string, string>> = { '3': 'a character device', '4': 'a block device', '6': 'a FIFO' };
+const refusedTypes: Readonly<Record<string, string>> = {
+  '3': 'a character device',
+  '4': 'a block device',
+  '6': 'a FIFO',
+};
 
 /**
  * Passes a tar stream on, each entry only after its header was judged: an entry that would land outside the tree, go through a
  * symbolic link, come twice or break a limit never reaches the program that unpacks. The stream is libarchive's own pax output, so there
  * are not two readers with two opinions. Attributes are put in one order on the way (see `orderAttributes`). Throws image-hostile.
  */
-export async function* checkTar(source: AsyncIterable<Buffer>, onBytes: (bytes: number) => void = () => {}): AsyncGenerator<Buffer> {
+export async function* checkTar(
+  source: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void = () => {},
+): AsyncGenerator<Buffer> {
   const bytes = new Bytes(source);
   const tree = new SeenTree();
   let extended = new Map<string, string>();
   for (;;) {
     const header = await bytes.take(block);
-    if (header === null) throw hostile('the archive ends without its end mark');
+    if (header === null) throw truncated('the archive ends without its end mark');
     if (header.every(byte => byte === 0)) {
       yield header;
       yield* bytes.rest();
@@ -29,7 +36,7 @@ export async function* checkTar(source: AsyncIterable<Buffer>, onBytes: (bytes: 
     if (type === 'x') {
       if (size > limits.pax) throw hostile(`an extended header of ${size} bytes`);
       const body = await bytes.take(padded(size));
-      if (body === null) throw hostile('the archive ends inside an extended header');
+      if (body === null) throw truncated('the archive ends inside an extended header');
       const records = readPax(body.subarray(0, size));
       extended = new Map(records.map(({ key, value }) => [key, value]));
       yield header;
@@ -70,12 +77,20 @@ class SeenTree {
     const kind = kinds[member.type];
     const path = this.#normal(member.path);
     if (kind === undefined)
-      throw hostile(`${show(path)} is ${refusedTypes[member.type] ?? `of the unknown type ${show(member.type)}`}`);
-    if (!Number.isSafeInteger(member.stored) || member.stored < 0 || !Number.isSafeInteger(member.real) || member.real < 0)
+      throw hostile(
+        `${show(path)} is ${refusedTypes[member.type] ?? `of the unknown type ${show(member.type)}`}`,
+      );
+    if (
+      !Number.isSafeInteger(member.stored) ||
+      member.stored < 0 ||
+      !Number.isSafeInteger(member.real) ||
+      member.real < 0
+    )
       throw hostile(`${show(path)} has no sound size`);
     this.bytes += member.real;
     if (this.bytes > limits.bytes) throw hostile(`its files have more than ${limits.bytes} bytes`);
-    if (member.type !== '0' && member.stored !== 0) throw hostile(`${show(path)} carries data and is no file`);
+    if (member.type !== '0' && member.stored !== 0)
+      throw hostile(`${show(path)} carries data and is no file`);
     this.#addAncestors(path);
     if (member.type === '1') this.#checkHardLink(path, this.#normal(member.link));
     this.#put(path, kind);
@@ -85,10 +100,13 @@ class SeenTree {
     const parts = raw.split('/').filter(part => part !== '' && part !== '.');
     if (parts.includes('..')) throw hostile(`the name ${show(raw)} leaves the tree`);
     if (raw.includes('\0')) throw hostile(`the name ${show(raw)} holds a NUL`);
-    if (parts.some(part => part.length > limits.name)) throw hostile(`the name ${show(raw)} is longer than ${limits.name} bytes`);
-    if (parts.length > limits.depth) throw hostile(`${show(raw)} is more than ${limits.depth} directories deep`);
+    if (parts.some(part => part.length > limits.name))
+      throw hostile(`the name ${show(raw)} is longer than ${limits.name} bytes`);
+    if (parts.length > limits.depth)
+      throw hostile(`${show(raw)} is more than ${limits.depth} directories deep`);
     const path = parts.join('/');
-    if (path.length > limits.path) throw hostile(`the path ${show(path)} is longer than ${limits.path} bytes`);
+    if (path.length > limits.path)
+      throw hostile(`the path ${show(path)} is longer than ${limits.path} bytes`);
     return path;
   }
 
@@ -97,7 +115,10 @@ class SeenTree {
       const ancestor = path.slice(0, at);
       const kind = this.#seen.get(ancestor);
       if (kind === 'dir') return;
-      if (kind !== undefined) throw hostile(`${show(path)} goes through ${show(ancestor)}, which is ${kind === 'link' ? 'a symbolic link' : 'a file'}`);
+      if (kind !== undefined)
+        throw hostile(
+          `${show(path)} goes through ${show(ancestor)}, which is ${kind === 'link' ? 'a symbolic link' : 'a file'}`,
+        );
       this.#put(ancestor, 'dir');
     }
   }
@@ -110,13 +131,15 @@ class SeenTree {
     if (this.#seen.size > limits.entries) throw hostile(`it has more than ${limits.entries} entries`);
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
     const names = (this.#names.get(parent) ?? 0) + 1;
-    if (names > limits.namesInDirectory) throw hostile(`the directory /${show(parent)} has more than ${limits.namesInDirectory} names`);
+    if (names > limits.namesInDirectory)
+      throw hostile(`the directory /${show(parent)} has more than ${limits.namesInDirectory} names`);
     this.#names.set(parent, names);
   }
 
   #checkHardLink(path: string, target: string): void {
     const kind = this.#seen.get(target);
-    if (kind !== 'file' && kind !== 'link') throw hostile(`${show(path)} is a hard link to ${show(target)}, which the archive does not hold`);
+    if (kind !== 'file' && kind !== 'link')
+      throw hostile(`${show(path)} is a hard link to ${show(target)}, which the archive does not hold`);
   }
 }
 
@@ -136,7 +159,11 @@ function readPax(body: Buffer): PaxRecord[] {
     const equals = record.indexOf('=');
     if (match === '' || end > text.length || equals < match.length || !record.endsWith('\n'))
       throw hostile('a damaged extended header');
-    records.push({ key: record.slice(match.length, equals), value: record.slice(equals + 1, -1), text: record });
+    records.push({
+      key: record.slice(match.length, equals),
+      value: record.slice(equals + 1, -1),
+      text: record,
+    });
     at = end;
   }
   return records;
@@ -147,7 +174,8 @@ function readPax(body: Buffer): PaxRecord[] {
  * tmpfs from the last name to the first, so setting them from the last to the first gives the same image on both.
  */
 function orderAttributes(records: readonly PaxRecord[], length: number): Buffer {
-  const isAttribute = ({ key }: PaxRecord) => key.startsWith('SCHILY.xattr.') || key.startsWith('LIBARCHIVE.xattr.');
+  const isAttribute = ({ key }: PaxRecord) =>
+    key.startsWith('SCHILY.xattr.') || key.startsWith('LIBARCHIVE.xattr.');
   const attributes = records.filter(isAttribute).sort((a, b) => (a.key < b.key ? 1 : -1));
   const ordered = [...records.filter(record => !isAttribute(record)), ...attributes];
   const body = Buffer.alloc(length);
@@ -211,7 +239,7 @@ class Bytes {
     for (let left = length; left > 0; ) {
       if (this.#held.length === 0) {
         const next = await this.#chunks.next();
-        if (next.done) throw hostile('the archive ends inside a file');
+        if (next.done) throw truncated('the archive ends inside a file');
         this.#held = next.value;
       }
       const part = this.#held.subarray(0, left);
@@ -229,6 +257,10 @@ class Bytes {
 
 function show(name: string): string {
   return JSON.stringify(Buffer.from(name, 'latin1').toString('utf8').slice(0, 120));
+}
+
+function truncated(message: string): NanolinError {
+  return new NanolinError('source-unreadable', message, 'fetch it again');
 }
 
 function hostile(message: string): NanolinError {

@@ -17,3 +17,11 @@ export interface Layer {
   /** Entries of the image, by the manifest. */
   readonly files: number;
 }
+
+export interface ImportOptions {
+  readonly name?: string;
+  readonly version?: string;
+  readonly format?: 'erofs' | 'squashfs';
+  /** Consent to an image that nobody signed. */
+  readonly unsigned?: boolean;
+}

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { NanolinError } from '../error/index.ts';
@@ -20,41 +21,79 @@ const faithful = ['--numeric-owner', '--acls', '--xattrs', '--no-fflags'];
  */
 export async function unpack(ctx: Context, packed: Packed, tree: string, subject: string): Promise<void> {
   const { execa } = await import('execa');
-  const common = { env: { ...plainEnvironment }, cancelSignal: ctx.signal, reject: false, buffer: { stdout: false }, maxBuffer: 2 ** 20 } as const;
-  const reader = packed.from === 'program' ? execa(packed.program, packed.args, { ...common, stdin: 'ignore' }) : null;
-  const input = packed.from === 'archive' ? packed.fd : packed.from === 'program' ? 'pipe' : 'ignore';
+  const common = {
+    env: { ...plainEnvironment },
+    cancelSignal: ctx.signal,
+    reject: false,
+    buffer: { stdout: false },
+    maxBuffer: 2 ** 20,
+  } as const;
+  const reader =
+    packed.from === 'program' ? execa(packed.program, packed.args, { ...common, stdin: 'ignore' }) : null;
+  const source =
+    packed.from === 'archive'
+      ? createReadStream('', { fd: packed.fd, start: 0, autoClose: false })
+      : reader?.stdout;
   const what = packed.from === 'directory' ? ['-C', packed.path, '.'] : ['@-'];
-  const converter = execa('bsdtar', ['-cf', '-', '--format=pax', ...faithful, ...what], { ...common, stdin: input });
-  const writer = execa('bsdtar', ['-xpf', '-', '--chroot', '-C', tree, ...faithful], { ...common, stdin: 'pipe' });
+  const converter = execa('bsdtar', ['-cf', '-', '--format=pax', ...faithful, ...what], {
+    ...common,
+    stdin: source ? 'pipe' : 'ignore',
+  });
+  const writer = execa('bsdtar', ['-xpf', '-', '--chroot', '-C', tree, ...faithful], {
+    ...common,
+    stdin: 'pipe',
+  });
 
-  const report = (done: number) => ctx.progress({ task: 'unpack', subject, done });
   ctx.progress({ task: 'unpack', subject });
-  const flows: Promise<unknown>[] = [];
-  if (reader && converter.stdin) flows.push(pipeline(reader.stdout, converter.stdin));
-  if (writer.stdin) {
-    const judged = checkTar(converter.stdout, everyMegabytes(16, report));
-    flows.push(pipeline(Readable.from(judged, { objectMode: false }), writer.stdin));
-  }
-  // A program that fails closes its pipe, and the flows around it fail with EPIPE: the verdict of checkTar comes first, then the
-  // programs in the order of the stream.
-  const results = await Promise.allSettled(flows);
-  const refusal = results.map(result => (result.status === 'rejected' ? result.reason : null)).find(reason => reason instanceof NanolinError);
-  if (refusal) for (const child of [reader, converter, writer]) child?.kill('SIGKILL');
+  const judged = checkTar(
+    converter.stdout,
+    everyMegabytes(16, done => ctx.progress({ task: 'unpack', subject, done })),
+  );
+  const flows = await Promise.allSettled([
+    source && converter.stdin ? pipeline(source, converter.stdin) : null,
+    pipeline(Readable.from(judged, { objectMode: false }), writer.stdin),
+  ]);
+  const verdict = flows
+    .map(flow => (flow.status === 'rejected' ? flow.reason : null))
+    .find(reason => reason instanceof NanolinError);
+  if (verdict) for (const child of [reader, converter, writer]) child?.kill('SIGKILL');
   const ends = await Promise.all([reader, converter, writer]);
   if (ctx.signal.aborted) throw new NanolinError('cancelled', `importing ${subject} was stopped`);
-  const failures = ends.map((end, i) => (end?.failed ? failure(ctx, i === 0 && packed.from === 'program' ? packed.program : 'bsdtar', end) : null));
-  const telling = failures.find(error => error?.code === 'no-space' || error?.code === 'needs-program');
-  if (telling) throw telling;
-  const [unread, unconverted, unwritten] = failures;
-  const broken = unread ?? unconverted;
-  // The converter ends with an error too when the stream was refused half-way.
-  if (refusal && !(broken && /end/.test(refusal.message))) throw named(refusal, subject);
-  if (broken) throw new NanolinError('source-unreadable', `${subject} cannot be read: ${broken.message}`, 'is it damaged, or does it hold what no image can (a socket)?');
-  if (unwritten) throw new NanolinError('image-hostile', `${subject} cannot be unpacked: ${unwritten.message}`, 'nothing of it was kept');
+  if (verdict?.code === 'image-hostile') throw named(verdict, subject);
+  const failures = ends
+    .map((end, i) =>
+      end?.failed && !isVictim(end)
+        ? { at: i, error: failure(ctx, end.command.split(' ', 1)[0] ?? '', end) }
+        : null,
+    )
+    .filter(one => one !== null);
+  const [first] = failures;
+  const telling = failures.find(({ error }) => error.code === 'no-space' || error.code === 'needs-program');
+  if (telling) throw telling.error;
+  if (first?.at === 2)
+    throw new NanolinError(
+      'image-hostile',
+      `${subject} is refused: ${first.error.message}`,
+      'nothing of it was kept',
+    );
+  if (first)
+    throw new NanolinError(
+      'source-unreadable',
+      `${subject} cannot be read: ${first.error.message}`,
+      'is it damaged, or does it hold what no image can (a socket)?',
+    );
+  if (verdict) throw named(verdict, subject);
+}
+
+/** Ended because its neighbour did: the pipe was closed under it. */
+function isVictim({ signal, stderr }: { signal?: string | undefined; stderr?: unknown }): boolean {
+  return signal === 'SIGPIPE' || signal === 'SIGKILL' || /Broken pipe|Write error/.test(String(stderr));
 }
 
 function named(error: NanolinError, subject: string): NanolinError {
-  return new NanolinError(error.code, `${subject} is refused: ${error.message}`, error.hint, { cause: error });
+  return new NanolinError(error.code, `${subject} is refused: ${error.message}`, error.hint, {
+    cause: error,
+  });
 }
 
 function everyMegabytes(step: number, report: (done: number) => void): (bytes: number) => void {

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, lstatSync, opendirSync, openSync, readlinkSync, readSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { NanolinError } from '../error/index.ts';
 import type { Entry, EntryType } from '../formats/index.ts';
@@ -63,7 +72,10 @@ class Walk {
     } else if (type === 'file') {
       await this.#file(path, stat);
     } else {
-      const device = { major: Number((stat.rdev >> 8n) & 0xfffn), minor: Number((stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xfff00n)) };
+      const device = {
+        major: Number((stat.rdev >> 8n) & 0xfffn),
+        minor: Number((stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xfff00n)),
+      };
       this.#add(path, stat, type === 'char' || type === 'block' ? { type, device } : { type });
     }
   }
@@ -79,7 +91,8 @@ class Walk {
 
   async #hash(path: string, stat: BigIntStats): Promise<string> {
     this.#bytes += Number(stat.size);
-    if (this.#bytes > limits.bytes) throw hostile(path, `with it the files have more than ${limits.bytes} bytes`);
+    if (this.#bytes > limits.bytes)
+      throw hostile(path, `with it the files have more than ${limits.bytes} bytes`);
     const hash = createHash('sha256');
     const fd = openSync(this.#at(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     let length = 0n;
@@ -93,14 +106,22 @@ class Walk {
     } finally {
       closeSync(fd);
     }
-    if (length !== stat.size) throw invalid(path, `its size is ${stat.size}, but ${length} bytes can be read`);
+    if (length !== stat.size)
+      throw invalid(path, `its size is ${stat.size}, but ${length} bytes can be read`);
     return hash.digest('hex');
   }
 
-  #add(path: string, stat: BigIntStats, what: Pick<Entry, 'type' | 'size' | 'sha256' | 'link' | 'device'>): void {
+  #add(
+    path: string,
+    stat: BigIntStats,
+    what: Pick<Entry, 'type' | 'size' | 'sha256' | 'link' | 'device'>,
+  ): void {
     const mode = Number(stat.mode & 0o7777n);
     const xattrs = readAttributes(this.#root, path);
-    const tags = [...((mode & 0o4000) !== 0 ? ['setuid'] : []), ...((mode & 0o2000) !== 0 && what.type === 'file' ? ['setgid'] : [])];
+    const tags = [
+      ...((mode & 0o4000) !== 0 ? ['setuid'] : []),
+      ...((mode & 0o2000) !== 0 && what.type === 'file' ? ['setgid'] : []),
+    ];
     const entry: Entry = {
       path,
       mode,
@@ -114,7 +135,8 @@ class Walk {
     const why = judgeEntry(entry);
     if (why !== null) throw hostile(path, why);
     this.entries.push(entry);
-    if (this.entries.length > limits.entries) throw hostile(path, `with it the tree has more than ${limits.entries} entries`);
+    if (this.entries.length > limits.entries)
+      throw hostile(path, `with it the tree has more than ${limits.entries} entries`);
   }
 
   #inode(ino: bigint): number {
@@ -135,7 +157,8 @@ class Walk {
         const why = judgeName(name);
         if (why !== null) throw hostile(path, `the directory holds ${why}`);
         names.push(name);
-        if (names.length > limits.namesInDirectory) throw hostile(path, `the directory has more than ${limits.namesInDirectory} names`);
+        if (names.length > limits.namesInDirectory)
+          throw hostile(path, `the directory has more than ${limits.namesInDirectory} names`);
       }
     } finally {
       directory.closeSync();
@@ -171,11 +194,19 @@ function typeOf(stat: BigIntStats): EntryType {
 
 function asFinding(error: unknown, subject: string): unknown {
   if (error instanceof NanolinError)
-    return new NanolinError(error.code, error.code === 'cancelled' ? error.message : `${subject} is refused: ${error.message}`, error.hint, { cause: error });
+    return new NanolinError(
+      error.code,
+      error.code === 'cancelled' ? error.message : `${subject} is refused: ${error.message}`,
+      error.hint,
+      { cause: error },
+    );
   // What the kernel says about a damaged file system: EUCLEAN (EFSCORRUPTED), EIO, EOPNOTSUPP, ELOOP for a directory in itself.
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined || !/^(E|Unknown)/.test(code) || code === 'EMFILE' || code === 'ENOMEM') return error;
-  return new NanolinError('image-invalid', `${subject} is damaged: ${message}`, 'fetch or make it again', { cause: error });
+  if (code === undefined || !/^(E|Unknown)/.test(code) || code === 'EMFILE' || code === 'ENOMEM')
+    return error;
+  return new NanolinError('image-invalid', `${subject} is damaged: ${message}`, 'fetch or make it again', {
+    cause: error,
+  });
 }
 
 function hostile(path: string, why: string): NanolinError {

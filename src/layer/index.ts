@@ -1,0 +1,18 @@
+import type { Context } from '../state/index.ts';
+import type { ImportOptions, Layer } from './types.ts';
+
+export { findLayer, listLayers, readManifest, removeLayer, showFiles } from './list.ts';
+export { type OpenImage, openVerified, openVerifiedSync } from './open.ts';
+export { type Identity, type LayerRecord, sameIdentity } from './record.ts';
+export { recoverImports, unknownImages } from './store.ts';
+export type { ImportOptions, Layer } from './types.ts';
+export { type Verdict, verifyLayers } from './verify.ts';
+
+/** See import.ts. Loaded when it is called: a switch does not need it. */
+export async function importLayer(
+  ctx: Context,
+  source: string,
+  options: ImportOptions = {},
+): Promise<Layer[]> {
+  return (await import('./import.ts')).importLayer(ctx, source, options);
+}

@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { NanolinError } from '../error/index.ts';
+import { type Entry, imageStem, type ManifestHeader, printManifest } from '../formats/index.ts';
+import { attachImage, native } from '../kernel/index.ts';
+import type { Context } from '../state/index.ts';
+import { extensionName } from './extension.ts';
+import { readRecords } from './layer-index.ts';
+import { makeImage } from './make.ts';
+import type { Named } from './name-source.ts';
+import { openVerified } from './open.ts';
+import { pickStamp } from './pick-stamp.ts';
+import { hashFile, readHead } from './read-source.ts';
+import type { LayerRecord } from './record.ts';
+import { storeImage } from './store.ts';
+import { headLength, type ImageFormat, readSuperblock } from './superblock.ts';
+import { walkTree } from './walk.ts';
+
+/** How what was unpacked becomes a layer. */
+export interface Origin {
+  /** As the admin wrote it. */
+  readonly origin: string;
+  /** Name and version, where a system extension may say its own. */
+  readonly named: (extension: { name?: string }) => Named;
+  readonly format: ImageFormat | undefined;
+  /** SHA-256 of the source file; without one the tree itself is the measure. */
+  readonly source?: string;
+  /** Paths of configuration files, byte strings. */
+  readonly conffiles?: ReadonlySet<string>;
+}
+
+/** Makes an image of a staged tree and stores it. A tree that the store has under this name and version already is not stored again. */
+export async function keepTree(
+  ctx: Context,
+  work: string,
+  tree: string,
+  origin: Origin,
+): Promise<LayerRecord> {
+  const entries = withConfigTags(await walkTree(ctx, tree, origin.origin), origin.conffiles);
+  ctx.at('import:walked');
+  const named = origin.named(extensionName(entries));
+  const stamp = pickStamp(ctx, named);
+  const layer = {
+    name: named.name,
+    version: named.version,
+    stamp,
+    image: `${imageStem({ ...named, stamp })}.img`,
+  };
+  const body = printBody(layer, entries);
+  const source = origin.source ?? createHash('sha256').update(body).digest('hex');
+  const known = await findReusable(ctx, source, {
+    name: layer.name,
+    version: layer.version,
+    format: origin.format,
+  });
+  if (known) return known;
+  const format = origin.format ?? 'erofs';
+  const image = join(work, 'image');
+  await makeImage(ctx, format, tree, image, layer);
+  ctx.at('import:image');
+  const { digest, size } = await measure(ctx, image, layer.name);
+  return storeImage(ctx, work, image, printHead(layer, size, digest) + body, {
+    ...{
+      ...layer,
+      format,
+      size,
+      digest,
+      origin: origin.origin,
+      trust: 'made',
+      files: entries.length,
+      source,
+    },
+  });
+}
+
+/** Looks through a foreign image, mounted where nobody else sees it, and stores it as it is. `image` is a copy of ours. */
+export async function keepImage(
+  ctx: Context,
+  work: string,
+  image: string,
+  origin: Origin & { source: string },
+): Promise<LayerRecord> {
+  const { format, entries, size } = await readImage(ctx, image, origin.origin);
+  ctx.at('import:walked');
+  const named = origin.named(extensionName(entries));
+  const stamp = pickStamp(ctx, named);
+  const layer = {
+    name: named.name,
+    version: named.version,
+    stamp,
+    image: `${imageStem({ ...named, stamp })}.img`,
+  };
+  const manifest = printHead(layer, size, origin.source) + printBody(layer, entries);
+  return storeImage(ctx, work, image, manifest, {
+    ...{
+      ...layer,
+      format,
+      size,
+      digest: origin.source,
+      origin: origin.origin,
+      trust: 'accepted',
+      files: entries.length,
+      source: origin.source,
+    },
+  });
+}
+
+/** The entries of an image, judged: first its superblock, by us, and only then its tree, through the kernel. */
+export async function readImage(
+  ctx: Context,
+  image: string,
+  subject: string,
+): Promise<{ format: ImageFormat; size: number; entries: Entry[] }> {
+  const fd = openSync(image, 'r');
+  let mounted: number | undefined;
+  try {
+    const { size } = fstatSync(fd);
+    const { format, end } = readSuperblock(readHead(fd, headLength), size);
+    checkPadding(fd, end, size);
+    mounted = attachImage(fd, format, { forced: ctx.forced }).fd;
+    return { format, size, entries: await walkTree(ctx, `/proc/self/fd/${mounted}`, subject) };
+  } catch (error) {
+    if (!(error instanceof NanolinError) || error.message.startsWith(subject)) throw error;
+    throw new NanolinError(error.code, `${subject} is refused: ${error.message}`, error.hint, {
+      cause: error,
+    });
+  } finally {
+    if (mounted !== undefined) native.close(mounted);
+    closeSync(fd);
+  }
+}
+
+interface Like {
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+  readonly format?: ImageFormat | undefined;
+  readonly origin?: string;
+}
+
+/** A layer that was made from this very source and whose image is as it was stored. */
+export async function findReusable(
+  ctx: Context,
+  source: string | null,
+  like: Like,
+): Promise<LayerRecord | null> {
+  const wanted = Object.entries(like).filter(([, value]) => value !== undefined) as [keyof Like, string][];
+  for (const record of readRecords(ctx).values()) {
+    if (record.source !== source || wanted.some(([key, value]) => record[key] !== value)) continue;
+    try {
+      (await openVerified(ctx, record))[Symbol.dispose]();
+      return record;
+    } catch (error) {
+      if (!(error instanceof NanolinError) || error.code === 'cancelled') throw error;
+      ctx.log.warn({ image: record.image }, `imported again: ${error.message}`);
+    }
+  }
+  return null;
+}
+
+type About = Pick<LayerRecord, 'name' | 'version' | 'stamp' | 'image'>;
+
+/** The manifest's text without its header, which needs the image's digest. */
+function printBody(layer: About, entries: readonly Entry[]): string {
+  const text = printManifest({ header: header(layer, 0, '0'.repeat(64)), entries });
+  return text.slice(bodyStart(text));
+}
+
+function printHead(layer: About, size: number, digest: string): string {
+  const root: Entry = { path: '', type: 'dir', mode: 0, uid: 0, gid: 0 };
+  const text = printManifest({ header: header(layer, size, digest), entries: [root] });
+  return text.slice(0, bodyStart(text));
+}
+
+/** Where the line of the root begins, after the lines of the header. */
+function bodyStart(text: string): number {
+  return text.indexOf('\n. ') + 1;
+}
+
+function header({ name, version, stamp, image }: About, size: number, sha256: string): ManifestHeader {
+  return { package: name, version, stamp, image, size, sha256 };
+}
+
+async function measure(
+  ctx: Context,
+  image: string,
+  subject: string,
+): Promise<{ digest: string; size: number }> {
+  const fd = openSync(image, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    return { digest: await hashFile(ctx, fd, { task: 'hash', subject, size }), size };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function withConfigTags(
+  entries: readonly Entry[],
+  conffiles: ReadonlySet<string> | undefined,
+): readonly Entry[] {
+  if (!conffiles?.size) return entries;
+  return entries.map(entry =>
+    conffiles.has(entry.path) ? { ...entry, tags: [...(entry.tags ?? []), 'config'] } : entry,
+  );
+}
+
+/** mkfs pads with zeros; anything else was put there for somebody. */
+function checkPadding(fd: number, end: number, size: number): void {
+  const padding = readHead(fd, size - end, end);
+  if (padding.some(byte => byte !== 0))
+    throw new NanolinError(
+      'image-hostile',
+      'there is something between the end of its file system and the end of the file',
+      'make the image again from its files',
+    );
+}

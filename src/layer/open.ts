@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { NanolinError } from '../error/index.ts';
+import { native } from '../kernel/index.ts';
+import type { Context } from '../state/index.ts';
+import { putRecord, readRecords } from './layer-index.ts';
+import { hashFile } from './read-source.ts';
+import { equalIdentities, type Identity, identityOf, type LayerRecord } from './record.ts';
+import { imagePath } from './store.ts';
+import type { Layer } from './types.ts';
+
+/** An image that was verified by descriptor: mount this descriptor, then ask `sameIdentity(fd, identity)` once more. */
+export interface OpenImage extends Disposable {
+  readonly fd: number;
+  readonly format: 'erofs' | 'squashfs';
+  /** Bytes. */
+  readonly size: number;
+  readonly identity: Identity;
+}
+
+type Wanted = Pick<Layer, 'name' | 'image' | 'digest'>;
+
+/**
+ * Opens a stored image for mounting, after checks by descriptor: a regular file of root's that nobody may write or has open for writing,
+ * untouched since it was recorded. What is untouched is not read, so the time does not depend on the size; what was touched is hashed
+ * again, and if it is the same the record is renewed. Throws layer-missing or image-changed, naming the layer.
+ */
+export function openVerifiedSync(ctx: Context, wanted: Wanted): OpenImage {
+  const record = recordOf(ctx, wanted);
+  const fd = openImage(ctx, wanted);
+  try {
+    let identity = checkFile(ctx, wanted, fd);
+    if (!equalIdentities(identity, record.identity)) {
+      if (hashSync(ctx, fd, wanted.name) !== record.digest)
+        throw changed(wanted, 'its content is not what was imported');
+      identity = renew(ctx, record, fd, identity);
+    }
+    return { fd, format: record.format, size: record.size, identity, [Symbol.dispose]: () => closeSync(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** As `openVerifiedSync`, but an image that has to be hashed again does not hold up the event loop. */
+export async function openVerified(ctx: Context, wanted: Wanted): Promise<OpenImage> {
+  const record = recordOf(ctx, wanted);
+  const fd = openImage(ctx, wanted);
+  try {
+    const identity = checkFile(ctx, wanted, fd);
+    if (!equalIdentities(identity, record.identity)) {
+      if ((await rehash(ctx, fd, record)) !== record.digest)
+        throw changed(wanted, 'its content is not what was imported');
+      renew(ctx, record, fd, identity);
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return openVerifiedSync(ctx, wanted);
+}
+
+/** SHA-256 of a stored image as it is now; null when it does not even have its size any more. */
+export async function rehash(ctx: Context, fd: number, record: LayerRecord): Promise<string | null> {
+  if (fstatSync(fd).size !== record.size) return null;
+  return hashFile(ctx, fd, { task: 'verify', subject: record.name, size: record.size });
+}
+
+export function openImage(ctx: Context, { name, image }: Pick<Layer, 'name' | 'image'>): number {
+  try {
+    return openSync(imagePath(ctx, image), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw gone(`the image of ${name} is not in the store: ${image}`);
+    if (code === 'ELOOP') throw changed({ name }, 'it is a symlink');
+    throw error;
+  }
+}
+
+/** The checks that need no reading; returns what the file is now. */
+export function checkFile(ctx: Context, wanted: Pick<Layer, 'name'>, fd: number): Identity {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) throw changed(wanted, 'it is no regular file');
+  if (stat.uid !== 0) throw changed(wanted, `it belongs to user ${stat.uid}, not to root`);
+  if ((stat.mode & 0o222) !== 0) throw changed(wanted, 'it may be written to');
+  if (!unwritten(ctx, fd)) throw changed(wanted, 'a process has it open for writing');
+  return identityOf(fd);
+}
+
+function recordOf(ctx: Context, { name, image, digest }: Wanted): LayerRecord {
+  const record = readRecords(ctx).get(image);
+  if (!record) throw gone(`${name} is not on record: ${image}`);
+  if (record.digest !== digest) throw changed({ name }, `${image} was imported again with other content`);
+  return record;
+}
+
+/** The identity that was taken before the hash: a write in between shows as a difference. */
+function renew(ctx: Context, record: LayerRecord, fd: number, before: Identity): Identity {
+  if (!equalIdentities(identityOf(fd), before)) throw changed(record, 'it was written to while it was read');
+  putRecord(ctx, { ...record, identity: before });
+  return before;
+}
+
+/** A lease can be had only where nobody writes (fcntl(2)); a file system without leases cannot tell. */
+function unwritten(ctx: Context, fd: number): boolean {
+  try {
+    return native.unwritten(fd);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EINVAL' && code !== 'EOPNOTSUPP') throw error;
+    ctx.log.debug({ code }, 'the file system of the store has no leases');
+    return true;
+  }
+}
+
+function hashSync(ctx: Context, fd: number, subject: string): string {
+  const total = fstatSync(fd).size;
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(2 ** 20);
+  for (let at = 0, got = 1; got > 0; at += got) {
+    got = readSync(fd, buffer, 0, buffer.length, at);
+    hash.update(buffer.subarray(0, got));
+    ctx.progress({ task: 'verify', subject, done: at, total });
+  }
+  return hash.digest('hex');
+}
+
+function gone(message: string): NanolinError {
+  return new NanolinError('layer-missing', message, 'import it again: nanolin layer import');
+}
+
+function changed({ name }: Pick<Layer, 'name'>, why: string): NanolinError {
+  return new NanolinError(
+    'image-changed',
+    `the image of ${name} is not as it was imported: ${why}`,
+    'import it again, and find out who changed it',
+  );
+}

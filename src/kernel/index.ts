@@ -13,9 +13,8 @@ export {
   type Scratch,
   type SysError,
 } from './native.ts';
-export { assembleOverlay, LOWERS_MAX, type Overlay, type OverlayRequest } from './overlay.ts';
+export { assembleOverlay, type Overlay, type OverlayRequest } from './overlay.ts';
 export { probeKernel } from './probe.ts';
-export { findProgram } from './programs.ts';
 export { ScratchLayers } from './scratch-layers.ts';
 export { openSubtree } from './subtree.ts';
 export type { Probe } from './types.ts';

@@ -44,7 +44,7 @@ export interface Overlay {
 }
 
 /** Layers that the kernel takes (OVL_MAX_STACK in fs/overlayfs/params.h). */
-export const LOWERS_MAX = 500;
+const LOWERS_MAX = 500;
 
 /**
  * Always explicit: distributions choose other defaults at build time, and redirects or metacopy from untrusted layers let one file show
@@ -104,7 +104,7 @@ function waysFor(forced: ShutWays): Way[] {
 }
 
 /** Does this kernel make an overlay of detached mounts (6.15) that are named by descriptor (6.13)? */
-export function takesDetachedLayers(): boolean {
+function takesDetachedLayers(): boolean {
   using top = new Descriptor(openEmpty());
   using bottom = new Descriptor(openEmpty());
   const request = {

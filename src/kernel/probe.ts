@@ -36,8 +36,10 @@ interface Question {
   readonly optional?: true;
 }
 
+const asRoot = 'run as root; a container needs CAP_SYS_ADMIN';
+
 const questions: readonly Question[] = [
-  { what: 'right to mount', ask: rights, remedy: 'run as root; a container needs CAP_SYS_ADMIN' },
+  { what: 'right to mount', ask: rights, remedy: asRoot },
   {
     what: 'mount calls by descriptor',
     ask: mountCalls,
@@ -54,7 +56,7 @@ const questions: readonly Question[] = [
     remedy: 'use a kernel with SquashFS and loop devices (modprobe squashfs loop)',
   },
   { what: 'overlay', ask: overlay, remedy: 'use a kernel with overlayfs (modprobe overlay)' },
-  { what: 'mount beneath', ask: beneath, remedy: 'see the line of the right to mount' },
+  { what: 'mount beneath', ask: beneath, remedy: 'use Linux 6.5 or later' },
   { what: 'mount ids', ask: mountIds, remedy: 'use Linux 5.8 or later' },
   {
     what: 'unprivileged user namespaces',
@@ -81,8 +83,14 @@ function answered({ what, ask, remedy, optional }: Question): Probe {
     const answer = ask();
     return { what, ok: true, way: answer.way, remedy: answer.remedy ?? null };
   } catch (error) {
-    return { what, ok: optional === true, way: `no: ${words(error)}`, remedy };
+    const lacking = lacksRights(error);
+    return { what, ok: optional === true, way: `no: ${words(error)}`, remedy: lacking ? asRoot : remedy };
   }
+}
+
+/** Then the kernel said nothing about what it can do. */
+function lacksRights(error: unknown): boolean {
+  return [error, (error as { cause?: unknown })?.cause].some(each => saidAny(each, 'EPERM', 'EACCES'));
 }
 
 function words(error: unknown): string {

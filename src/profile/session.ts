@@ -9,7 +9,7 @@ import {
   recoverSwitch,
   type Writers,
 } from '../stack/index.ts';
-import { type Context, DamagedState, lockState, setAside } from '../state/index.ts';
+import { type Context, DamagedState, lockState, setAside, sweepStaged } from '../state/index.ts';
 import type { LayerTrees } from './trees.ts';
 
 /** What one opened instance works with. */
@@ -25,8 +25,8 @@ export interface Session {
  */
 export async function writing<T>(session: Session, what: string, body: () => Promise<T>): Promise<T> {
   const { ctx } = session;
-  for (const directory of [ctx.paths.run, ctx.paths.state, ctx.paths.layers, ctx.paths.tmp])
-    makeDirectory(directory);
+  const { run, state, layers, tmp, generations } = ctx.paths;
+  for (const directory of [run, state, layers, tmp, generations]) makeDirectory(directory);
   using _lock = lockState(ctx, what);
   try {
     await recoverAll(session);
@@ -44,6 +44,7 @@ export async function writing<T>(session: Session, what: string, body: () => Pro
 
 async function recoverAll(session: Session): Promise<void> {
   const { ctx } = session;
+  for (const directory of [ctx.paths.run, ctx.paths.state, ctx.paths.generations]) sweepStaged(directory);
   await recoverImports(ctx);
   const recovery = recoverSwitch(ctx);
   if (!recovery) return;

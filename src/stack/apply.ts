@@ -3,7 +3,7 @@ import { asNanolinError, type ErrorCode, NanolinError } from '../error/index.ts'
 import { native, readMountinfo } from '../kernel/index.ts';
 import type { Context, Staged } from '../state/index.ts';
 import { readTarget, type TargetFact, targetFact } from './facts.ts';
-import { stageGeneration } from './history.ts';
+import { currentGeneration, stageGeneration } from './history.ts';
 import { holdersOf } from './holders.ts';
 import type { Mounter, MounterFactory, StepOf, Swapped } from './mounter.ts';
 import { planSwitch, type Step, type SwitchPlan } from './plan.ts';
@@ -65,7 +65,9 @@ export async function applyGeneration(
       await execute(run, step);
     }
   } catch (error) {
-    recoverSwitch(ctx);
+    run.unstage();
+    // What was visible already is finished or taken back; only a swap that failed half-way has to be switched out of.
+    if (recoverSwitch(ctx)?.apply) await applyGeneration(ctx, currentGeneration(ctx), { ...options, strict: false });
     throw error;
   }
   const ended = performance.now();
@@ -232,8 +234,13 @@ class Run implements Disposable {
     return [...this.#plan.kept, ...this.moves.flatMap(({ next }) => (next ? [next] : []))];
   }
 
-  [Symbol.dispose](): void {
+  unstage(): void {
     this.#staged?.[Symbol.dispose]();
+    this.#staged = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.unstage();
     this.mounter[Symbol.dispose]();
   }
 

@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { type Context, document, type Staged } from '../state/index.ts';
+import { type Context, DamagedState, document, type Staged } from '../state/index.ts';
 import type { Generation } from './types.ts';
 
 /** Generations that are kept besides the current one. */
@@ -28,8 +28,7 @@ interface State {
 }
 
 const statePath = (ctx: Context) => join(ctx.paths.state, 'state.json');
-const directory = (ctx: Context) => join(ctx.paths.state, 'generations');
-const generationPath = (ctx: Context, number: number) => join(directory(ctx), `${number}.json`);
+const generationPath = (ctx: Context, number: number) => join(ctx.paths.generations, `${number}.json`);
 
 function stored(ctx: Context, number: number) {
   return document<{ generation: Generation | null }>(generationPath(ctx, number), {
@@ -44,7 +43,10 @@ function state(ctx: Context) {
 
 /** The committed generation, whether it is mounted or not. */
 export function currentGeneration(ctx: Context): Generation {
-  return readGeneration(ctx, state(ctx).read().current);
+  const { current } = state(ctx).read();
+  const found = current === 0 ? BARE : stored(ctx, current).read().generation;
+  if (!found) throw new DamagedState(statePath(ctx), `generation ${current}, which it names, is not there`);
+  return found;
 }
 
 /** Throws generation-missing; 0 is always there. */
@@ -74,7 +76,6 @@ export function nextNumber(ctx: Context): number {
  * them durable and current.
  */
 export function stageGeneration(ctx: Context, generation: Generation): Staged {
-  mkdirSync(directory(ctx), { recursive: true });
   const record = stored(ctx, generation.number).stage({ generation });
   let pointer: Staged;
   try {
@@ -99,7 +100,7 @@ export function stageGeneration(ctx: Context, generation: Generation): Staged {
 function generationNumbers(ctx: Context): number[] {
   let names: string[];
   try {
-    names = readdirSync(directory(ctx));
+    names = readdirSync(ctx.paths.generations);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;

@@ -17,6 +17,7 @@ import {
   openBase,
   openEmpty,
   openSubtree,
+  ScratchLayers,
   type SysError,
 } from '../kernel/index.ts';
 import { openVerifiedSync, sameIdentity } from '../layer/index.ts';
@@ -46,6 +47,8 @@ export class KernelMounter implements Mounter {
   readonly #assembled = new Map<string, Assembled>();
   /** Clones of nested mounts that the kernel would not put into a detached tree, and those that go back to a bare base. */
   readonly #late: { fd: number; target: string; mountPoint: string }[] = [];
+  /** Shared by all targets: before Linux 6.15 a detached image can be placed once only. */
+  readonly #scratchLayers = new ScratchLayers();
   readonly #oldRoots = new Map<string, number>();
 
   constructor(ctx: Context) {
@@ -95,6 +98,7 @@ export class KernelMounter implements Mounter {
       ...(step.upper ? { upper: step.upper } : {}),
       nosuid: step.nosuid,
       forced: this.#ctx.forced,
+      scratchLayers: this.#scratchLayers,
     });
     this.#keep(fd);
     Object.assign(this.ways, ways);
@@ -198,6 +202,7 @@ export class KernelMounter implements Mounter {
 
   [Symbol.dispose](): void {
     for (const fd of this.#fds.splice(0)) native.close(fd);
+    this.#scratchLayers[Symbol.dispose]();
   }
 
   #keep(fd: number): number {

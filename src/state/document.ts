@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LowSync, type SyncAdapter } from 'lowdb';
 import { asNanolinError, NanolinError } from '../error/index.ts';
@@ -24,7 +24,7 @@ type Stored<T> = T & { schema: number };
 
 /**
  * One JSON file behind lowdb. lowdb's own file adapters never fsync and share one temporary name between processes; this one
- * writes a name of its own, fsyncs it, renames it and fsyncs the directory.
+ * writes beside the file, fsyncs, renames and fsyncs the directory, under the lock of the one writer.
  */
 export function document<T extends object>(path: string, options: Options<T>): Document<T> {
   const db = new LowSync<Stored<T>>(durableFile(path, options), { ...options.empty, schema: options.schema });
@@ -117,8 +117,8 @@ export interface Staged extends Disposable {
  * is removed again.
  */
 export function stageFile(path: string, content: string, durable = true): Staged {
-  const temporary = `${dirname(path)}/.${basename(path)}.${process.pid}`;
-  const fd = openSync(temporary, 'w', 0o600);
+  const temporary = `${dirname(path)}/.${basename(path)}${staging}`;
+  const fd = openToWrite(temporary);
   let pending = true;
   const staged: Staged = {
     commit() {
@@ -129,7 +129,7 @@ export function stageFile(path: string, content: string, durable = true): Staged
     },
     [Symbol.dispose]() {
       closeSync(fd);
-      if (pending) unlinkSync(temporary);
+      if (pending) rmSync(temporary, { force: true });
     },
   };
   try {
@@ -141,10 +141,27 @@ export function stageFile(path: string, content: string, durable = true): Staged
   }
 }
 
+/** One writer holds the lock, so a file's temporary name is fixed: what a crash left is written over, or swept. */
+const staging = '.new';
+
+/** Removes what a crash left of staged files. */
+export function sweepStaged(directory: string): void {
+  for (const name of readdirSync(directory))
+    if (name.startsWith('.') && name.endsWith(staging)) rmSync(`${directory}/${name}`, { force: true });
+}
+
 /** Temporary name, write, fsync, rename, fsync the directory; the temporary file is removed when a step fails. */
 export function replaceFile(path: string, content: string, durable = true): void {
   using staged = stageFile(path, content, durable);
   staged.commit();
+}
+
+function openToWrite(path: string): number {
+  try {
+    return openSync(path, 'w', 0o600);
+  } catch (error) {
+    throw asNanolinError(error);
+  }
 }
 
 function writeAll(fd: number, bytes: Buffer): void {

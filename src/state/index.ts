@@ -7,6 +7,7 @@ export {
   type Staged,
   setAside,
   stageFile,
+  sweepStaged,
   syncDirectory,
 } from './document.ts';
 export { lockState } from './lock.ts';

@@ -8,8 +8,10 @@ export interface Paths {
   readonly keys: string;
   /** Write-once images NAME-vVERSION-STAMP.img with .lst beside them. */
   readonly layers: string;
-  /** Durable records: state.json (generations), layers.json. */
+  /** Durable records: state.json (which generation is committed), layers.json. */
   readonly state: string;
+  /** One file a generation, N.json. */
+  readonly generations: string;
   /** Uppers of WRITING persist, one directory per profile and target. */
   readonly uppers: string;
   /** What does not outlive a boot: lock, mounts.json, uppers of WRITING volatile. */
@@ -26,6 +28,7 @@ export function pathsBelow(root: string, overrides: { profiles?: string } = {}):
     keys: join(root, 'etc/nanolin/keys'),
     layers: join(lib, 'layers'),
     state: lib,
+    generations: join(lib, 'generations'),
     uppers: join(lib, 'uppers'),
     run: join(root, 'run/nanolin'),
     tmp: join(lib, 'tmp'),

@@ -5,7 +5,7 @@ import type { Test } from 'uvu';
  * runner looks for. `missing` is null when nothing is.
  */
 export const needs =
-  (test: Pick<Test, 'skip'> & ((name: string, run: () => unknown) => void), missing: string | null) =>
+  (test: Test, missing: string | null) =>
   (name: string, run: () => Promise<void> | void): void => {
     if (missing === null) test(name, run);
     else {

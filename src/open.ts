@@ -1,5 +1,6 @@
 import { release } from 'node:os';
 import { resolve } from 'node:path';
+import { NanolinError } from './error/index.ts';
 import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
 import { probeKernel } from './kernel/index.ts';
 import { findLayer, importLayer, listLayers, removeLayer, showFiles, verifyLayers } from './layer/index.ts';
@@ -26,6 +27,12 @@ import { type Context, pathsBelow } from './state/index.ts';
 
 /** Opens a nanolin on this machine. Nothing is written or locked until a writing call is made; close gives back what it holds. */
 export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
+  if (options.backend === 'fuse')
+    throw new NanolinError(
+      'needs-kernel',
+      'this version has no FUSE backend',
+      'use --backend kernel; `nanolin doctor` says what this machine can do',
+    );
   const ctx = contextOf(options);
   const session: Session = { ctx, mounter: ctx => new KernelMounter(ctx), trees: new LayerTrees(ctx) };
   return {

@@ -1,13 +1,29 @@
 import { appendFile, copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NanolinError } from '../error/index.ts';
 import { debianVersion } from '../formats/index.ts';
 import type { Nanolin } from '../index.ts';
-import type { TwoVersions } from './packages.ts';
+import { packageLists, type TwoVersions, twoVersions, updateLists } from './packages.ts';
 import { aside, count, number, seconds, size, tell } from './page.ts';
 import type { Places } from './places.ts';
 
-/** Puts the shipped profiles where the admin's would be. */
-export async function placeProfiles({ top, root }: Places): Promise<string[]> {
+/** What the story is told with. */
+export interface Gathered {
+  readonly profiles: readonly string[];
+  readonly pair: TwoVersions | null;
+}
+
+/** Puts the shipped profiles in place and imports every layer that they name, with what those need. */
+export async function gather(nanolin: Nanolin, where: Places): Promise<Gathered> {
+  await packageLists();
+  const pair = await twoVersions();
+  const profiles = await placeProfiles(where);
+  await bringLayers(nanolin, profiles, pair);
+  await enableDependencies(nanolin, profiles, where);
+  return { profiles, pair };
+}
+
+async function placeProfiles({ top, root }: Places): Promise<string[]> {
   const directory = join(root, 'etc/nanolin/profiles');
   await mkdir(directory, { recursive: true });
   const files = (await readdir(join(top, 'profiles'))).filter(file => file.endsWith('.rcp')).sort();
@@ -16,7 +32,7 @@ export async function placeProfiles({ top, root }: Places): Promise<string[]> {
 }
 
 /** Imports what the profiles name and the store lacks, and both versions of the package that is swapped later. */
-export async function bringLayers(
+async function bringLayers(
   nanolin: Nanolin,
   names: readonly string[],
   pair: TwoVersions | null,
@@ -38,10 +54,17 @@ export async function bringLayers(
 
 async function bring(nanolin: Nanolin, source: string): Promise<void> {
   const since = performance.now();
-  const layers = await nanolin.layer.import(source);
+  const before = new Set((await nanolin.layer.list()).map(({ image }) => image));
+  const layers = await nanolin.layer.import(source).catch(async thrown => {
+    if (!(thrown instanceof NanolinError) || thrown.code === 'cancelled') throw thrown;
+    // The archive drops a file when its successor is there: lists that name it are too old.
+    aside(`apt-get update: ${thrown.message.split('\n', 1)[0]}`);
+    await updateLists();
+    return nanolin.layer.import(source);
+  });
   tell(`nanolin layer import ${source}  ${seconds(since)}`);
-  for (const { name, version, size: bytes, files } of layers)
-    aside(`  ${name} ${version}: ${number(files)} entries, ${size(bytes)}`);
+  for (const { name, version, image, size: bytes, files } of layers)
+    if (!before.has(image)) aside(`  ${name} ${version}: ${number(files)} entries, ${size(bytes)}`);
 }
 
 /**

@@ -7,7 +7,16 @@ export async function packageLists(): Promise<void> {
   const known = await Promise.all(programs.map(({ layer }) => versionsOf(layer)));
   if (known.every(versions => versions.length > 0)) return;
   aside('apt-get update: apt knows no such packages yet');
-  await execa('apt-get', ['update', '-qq'], { stdin: 'ignore' });
+  await updateLists();
+}
+
+export async function updateLists(): Promise<void> {
+  const { failed, stderr, shortMessage } = await execa('apt-get', ['update', '-qq'], {
+    stdin: 'ignore',
+    reject: false,
+  });
+  // Without the network what the lists name may still be had from apt's cache; the import tells if not.
+  if (failed) aside(stderr.split('\n', 1)[0] || (shortMessage ?? ''));
 }
 
 export interface TwoVersions {

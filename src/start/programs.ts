@@ -64,6 +64,6 @@ async function firstLine(path: string, ask: string): Promise<string | null> {
     timeout: 20_000,
   });
   if (code === 'ENOENT') return null;
-  const line = all.split('\n', 1)[0]?.replace(/\s+/g, ' ').trim() ?? '';
+  const line = all.split('\n', 1)[0]?.replace(/\s+/g, ' ').trim().slice(0, 60) ?? '';
   return failed ? `${shortMessage}: ${line}` : line;
 }

@@ -1,26 +1,14 @@
 import { debianVersion } from '../formats/index.ts';
 import type { Nanolin } from '../index.ts';
 import type { SwitchResult } from '../stack/index.ts';
-import { bringLayers, enableDependencies, placeProfiles } from './layers.ts';
-import { packageLists, twoVersions } from './packages.ts';
+import type { Gathered } from './layers.ts';
 import { aside, chapter, count, expect, ms, number } from './page.ts';
-import type { Places } from './places.ts';
 import { Programs } from './programs.ts';
 import { Server } from './server.ts';
 
-/** The main job on real packages: each step is one command of an admin, then every program is run and compared. */
-export async function story(nanolin: Nanolin, where: Places): Promise<void> {
+/** The main job: each step is one command of an admin, then every program is run and compared. */
+export async function story(nanolin: Nanolin, { profiles, pair }: Gathered): Promise<void> {
   const programs = new Programs();
-  // What an earlier run left in the state has gone with its namespace.
-  if ((await nanolin.status()).targets.length > 0) await nanolin.rollback(0);
-
-  chapter('Debian packages become layers', `below ${where.root}`);
-  await packageLists();
-  const pair = await twoVersions();
-  const profiles = await placeProfiles(where);
-  await bringLayers(nanolin, profiles, pair);
-  await enableDependencies(nanolin, profiles, where);
-
   const step = async (command: string, change: () => Promise<SwitchResult>): Promise<SwitchResult> => {
     const note = /^profile switch (\S+)$/.exec(command)?.[1];
     chapter(`nanolin ${command}`, note && (await nanolin.profile.show(note)).comment);

@@ -34,7 +34,7 @@ export async function planChange(session: Session, request: PlanRequest): Promis
     request.do === 'profile'
       ? await wantedByProfile(session, request.name)
       : await wantedByEdit(session, request);
-  const generation = numbered(ctx, wanted, before);
+  const generation = numbered(ctx, wanted, before.number);
   const plan = planFor(ctx, generation, applyOptions(session, {}));
   const going = ownRecord(ctx).mounts.filter(mount => plan.moves.some(move => move.target === mount.target));
   return {

@@ -63,7 +63,11 @@ export function rollBack(
     const current = currentGeneration(session.ctx);
     const to = readGeneration(session.ctx, number ?? current.previous);
     const reason = options.reason ?? `rollback to generation ${to.number}`;
-    return change(session, { ...to, leftOut: [], reason }, { ...options, profile: null });
+    return change(
+      session,
+      { ...to, leftOut: [], reason },
+      { ...options, profile: null, previous: to.previous },
+    );
   });
 }
 
@@ -129,6 +133,8 @@ export function wantedBy(resolved: Resolved, options: ChangeOptions): Wanted {
 interface Change extends ChangeOptions {
   /** Whose scripts and health check are run; null for none. */
   readonly profile: Resolved | null;
+  /** Which generation a later rollback leads to, where it is not the one that is current now. */
+  readonly previous?: number;
 }
 
 async function change(session: Session, wanted: Wanted, options: Change): Promise<SwitchResult> {
@@ -136,15 +142,20 @@ async function change(session: Session, wanted: Wanted, options: Change): Promis
   const before = currentGeneration(ctx);
   if (isUp(session, before, wanted)) return unchanged(session, before, wanted.leftOut);
 
-  const applied = await applyGeneration(ctx, numbered(ctx, wanted, before), applyOptions(session, options));
+  const applied = await applyGeneration(
+    ctx,
+    numbered(ctx, wanted, options.previous ?? before.number),
+    applyOptions(session, options),
+  );
   const after = applied.generation;
   const trouble = options.profile ? await afterSwitch(session, before, after, options.profile) : null;
   if (trouble === null) return report(session, before, applied);
 
-  const back = numbered(ctx, { ...before, leftOut: [], reason: `rolled back: ${trouble.message}` }, after);
+  const undone = { ...before, leftOut: [], reason: `rolled back: ${trouble.message}` };
+  const back = numbered(ctx, undone, before.previous);
   const { code, message } = trouble;
   return {
-    ...report(session, after, await applyGeneration(ctx, back, applyOptions(session, options))),
+    ...report(session, before, await applyGeneration(ctx, back, applyOptions(session, options))),
     rolledBack: { from: after.number, code, message },
   };
 }
@@ -155,15 +166,15 @@ function isUp(session: Session, before: Generation, wanted: Wanted): boolean {
   return planFor(session.ctx, before, applyOptions(session, {})).moves.length === 0;
 }
 
-/** The wanted stack as the next generation. */
-export function numbered(ctx: Context, wanted: Wanted, before: Generation): Generation {
+/** The wanted stack as the next generation; a rollback from it leads to `previous`. */
+export function numbered(ctx: Context, wanted: Wanted, previous: number): Generation {
   const { layers, targets, writing, profile, leftOut, reason } = wanted;
   const time = ctx.now().toISOString();
   return {
     number: nextNumber(ctx),
     time,
     reason,
-    previous: before.number,
+    previous,
     profile,
     leftOut,
     layers,

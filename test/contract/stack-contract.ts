@@ -249,6 +249,25 @@ export function stackContract(test: Test, name: string, options: OpenOptions, { 
     assert.is((await nanolin.status()).health, 'degraded');
   });
 
+  it('goes one generation further back with each rollback', async () => {
+    await using world = await makeWorld(options);
+    const target = world.directory('usr', { base: 'base' });
+    for (const layer of ['a', 'b', 'c']) {
+      await world.layer(layer, { who: layer });
+      world.profile(layer, `TARGETS ${target} from=/`, `ENABLES ${layer}`);
+    }
+    const nanolin = await world.open();
+    for (const layer of ['a', 'b', 'c']) await nanolin.profile.switch(layer);
+    for (const who of ['b', 'a', 'ENOENT']) {
+      await nanolin.rollback();
+      assert.is(read(`${target}/who`), who);
+    }
+    await nanolin.rollback(3);
+    assert.is(read(`${target}/who`), 'c');
+    await refused('generation-missing', nanolin.rollback(99));
+    assert.is((await nanolin.history()).length, 7);
+  });
+
   it('switches back by itself when HEALTHY fails', async () => {
     await using world = await makeWorld(options);
     const target = world.directory('usr', { base: 'base' });

@@ -11,7 +11,7 @@ import { story } from './story.ts';
 export async function inside(): Promise<number> {
   const where = places();
   const abort = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => abort.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => abort.abort());
   const nanolin = await openNanolin({ root: where.root, signal: abort.signal, progress: showProgress });
   try {
     const { ok, kernel } = await nanolin.doctor();

@@ -48,6 +48,7 @@ class ManifestTree implements Tree {
     const prefix = key === '' ? '' : `${key}/`;
     const names: string[] = [];
     let at = this.#lowerBound(prefix === '' ? '\0' : prefix, 0, bytes.length);
+    this.#hint = at;
     while (at < bytes.length) {
       const found = pathAt(bytes, at);
       if (!found.startsWith(prefix)) break;

@@ -118,6 +118,20 @@ static napi_value js_mount_setattr(napi_env env, napi_callback_info info) {
   return finish_none(&a, &c);
 }
 
+/* The mount may not be in use yet: only a detached clone takes a mapping, and only once (mount_setattr(2)). */
+static napi_value js_mount_idmap(napi_env env, napi_callback_info info) {
+  struct args a = args_of(env, info);
+  struct call c = {.name = "mount_setattr", .number = SYS_mount_setattr, .path = ""};
+  struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
+  c.arg[0] = take_fd(&a, "mount");
+  c.arg[1] = (long)c.path;
+  c.arg[2] = AT_EMPTY_PATH;
+  attr.userns_fd = (uint64_t)take_fd(&a, "userns");
+  c.arg[3] = (long)&attr;
+  c.arg[4] = sizeof(attr);
+  return finish_none(&a, &c);
+}
+
 static napi_value js_mount(napi_env env, napi_callback_info info) {
   struct args a = args_of(env, info);
   struct call c = {.name = "mount", .number = SYS_mount};
@@ -230,6 +244,7 @@ void export_mount(napi_env env, napi_value exports) {
                                           {"openTree", js_open_tree},
                                           {"moveMount", js_move_mount},
                                           {"mountSetattr", js_mount_setattr},
+                                          {"mountIdmap", js_mount_idmap},
                                           {"mount", js_mount},
                                           {"umount2", js_umount2},
                                           {"openat2", js_openat2},

@@ -92,6 +92,8 @@ export interface Native {
     propagation: bigint,
     scratch?: Scratch,
   ): void;
+  /** MOUNT_ATTR_IDMAP on a detached mount: owners are shifted as the user namespace behind the descriptor maps them. */
+  mountIdmap(mount: number, userns: number, scratch?: Scratch): void;
   mount(
     source: string | null,
     target: string,

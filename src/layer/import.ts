@@ -14,7 +14,7 @@ import { dropWhiteouts, mergeUnder } from './oci-merge.ts';
 import { hashFile, type OpenSource, openSource, readHead } from './read-source.ts';
 import { sameIdentity } from './record.ts';
 import { closeWork, openWork } from './store.ts';
-import { headLength, type ImageFormat, readSuperblock } from './superblock.ts';
+import { headLength, type ImageFormat, looksLikeImage, readSuperblock } from './superblock.ts';
 import type { ImportOptions, Layer } from './types.ts';
 import { unpack } from './unpack.ts';
 
@@ -54,6 +54,7 @@ async function importInto(job: Import): Promise<Layer[]> {
   if (isDirectory(source)) return [await importDirectory(job, realpathSync(source))];
   using file = openSource(source);
   const head = readHead(file.fd, headLength);
+  if (looksLikeImage(head)) return [await importImage(job, file, head)];
   if (head.toString('latin1', 0, 8) === '!<arch>\n') return [await importDeb(job, file)];
   if (isArchive(head)) return [await importArchive(job, file)];
   return [await importImage(job, file, head)];

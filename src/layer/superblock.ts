@@ -47,8 +47,7 @@ const none = 0xffffffffffffffffn;
 export function readSuperblock(head: Buffer, size: number): { format: ImageFormat; end: number } {
   if (size > limits.bytes)
     throw invalid(`it has ${size} bytes, more than the ${limits.bytes} that are allowed`);
-  const erofs = head.length >= erofsAt + 128 && head.readUInt32LE(erofsAt) === erofsMagic;
-  const squashfs = head.length >= squashfsHeader && head.readUInt32LE(0) === squashfsMagic;
+  const { erofs, squashfs } = magicsOf(head);
   const other = foreignMagic(head);
   if (erofs && squashfs) throw polyglot('erofs', 'a squashfs file system');
   if ((erofs || squashfs) && other) throw polyglot(erofs ? 'erofs' : 'squashfs', other);
@@ -63,6 +62,19 @@ export function readSuperblock(head: Buffer, size: number): { format: ImageForma
     `it is ${other ?? 'not an erofs or squashfs file system'}`,
     'make one with mkfs.erofs or mksquashfs, or import the directory itself',
   );
+}
+
+/** Is it one of the two, by its magic? What else it is, or whether it is sound, is another question. */
+export function looksLikeImage(head: Buffer): boolean {
+  const { erofs, squashfs } = magicsOf(head);
+  return erofs || squashfs;
+}
+
+function magicsOf(head: Buffer): { erofs: boolean; squashfs: boolean } {
+  return {
+    erofs: head.length >= erofsAt + 128 && head.readUInt32LE(erofsAt) === erofsMagic,
+    squashfs: head.length >= squashfsHeader && head.readUInt32LE(0) === squashfsMagic,
+  };
 }
 
 function checkErofs(head: Buffer, size: number): number {

@@ -1,9 +1,19 @@
 import { NanolinError } from '../error/index.ts';
 import { limits } from './limits.ts';
+import {
+  Bytes,
+  block,
+  numberAt,
+  type PaxRecord,
+  padded,
+  readPax,
+  textAt,
+  truncated,
+  ustarName,
+} from './tar-format.ts';
 
 type Kind = 'file' | 'dir' | 'link';
 
-const block = 512;
 const kinds: Readonly<Record<string, Kind>> = { '0': 'file', '1': 'file', '2': 'link', '5': 'dir' };
 const refusedTypes: Readonly<Record<string, string>> = {
   '3': 'a character device',
@@ -143,32 +153,6 @@ class SeenTree {
   }
 }
 
-interface PaxRecord {
-  readonly key: string;
-  readonly value: string;
-  readonly text: string;
-}
-
-function readPax(body: Buffer): PaxRecord[] {
-  const records: PaxRecord[] = [];
-  const text = body.toString('latin1');
-  for (let at = 0; at < text.length; ) {
-    const [match, digits = ''] = /^(\d{1,7}) /.exec(text.slice(at, at + 9)) ?? [''];
-    const end = at + Number(digits);
-    const record = text.slice(at, end);
-    const equals = record.indexOf('=');
-    if (match === '' || end > text.length || equals < match.length || !record.endsWith('\n'))
-      throw hostile('a damaged extended header');
-    records.push({
-      key: record.slice(match.length, equals),
-      value: record.slice(equals + 1, -1),
-      text: record,
-    });
-    at = end;
-  }
-  return records;
-}
-
 /**
  * mkfs.erofs and mksquashfs store attributes in the order in which the file system lists them. ext4 lists them as they were set and
  * tmpfs from the last name to the first, so setting them from the last to the first gives the same image on both.
@@ -183,84 +167,8 @@ function orderAttributes(records: readonly PaxRecord[], length: number): Buffer 
   return body;
 }
 
-function ustarName(header: Buffer): string {
-  const prefix = header.toString('latin1', 257, 262) === 'ustar' ? textAt(header, 345, 155) : '';
-  const name = textAt(header, 0, 100);
-  return prefix === '' ? name : `${prefix}/${name}`;
-}
-
-function textAt(header: Buffer, at: number, length: number): string {
-  const field = header.subarray(at, at + length);
-  const end = field.indexOf(0);
-  return field.toString('latin1', 0, end < 0 ? length : end);
-}
-
-/** Octal digits, or GNU's base-256 where the first bit is set. */
-function numberAt(header: Buffer, at: number, length: number): number {
-  if (((header[at] ?? 0) & 0x80) === 0) {
-    const digits = textAt(header, at, length).trim();
-    return digits === '' ? 0 : /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
-  }
-  let value = (header[at] ?? 0) & 0x7f;
-  for (let i = at + 1; i < at + length; i++) value = value * 256 + (header[i] ?? 0);
-  return value;
-}
-
-function padded(size: number): number {
-  if (!Number.isSafeInteger(size) || size < 0) throw hostile('an entry without a sound size');
-  return Math.ceil(size / block) * block;
-}
-
-/** Exact lengths out of chunks of any length. */
-class Bytes {
-  readonly #chunks: AsyncIterator<Buffer>;
-  #held: Buffer = Buffer.alloc(0);
-
-  constructor(source: AsyncIterable<Buffer>) {
-    this.#chunks = source[Symbol.asyncIterator]();
-  }
-
-  /** Exactly this many bytes, or null when the source ends before. */
-  async take(length: number): Promise<Buffer | null> {
-    const parts = [this.#held];
-    let have = this.#held.length;
-    while (have < length) {
-      const next = await this.#chunks.next();
-      if (next.done) return null;
-      parts.push(next.value);
-      have += next.value.length;
-    }
-    const all = parts.length === 1 ? this.#held : Buffer.concat(parts);
-    this.#held = all.subarray(length);
-    return all.subarray(0, length);
-  }
-
-  async *pass(length: number): AsyncGenerator<Buffer> {
-    for (let left = length; left > 0; ) {
-      if (this.#held.length === 0) {
-        const next = await this.#chunks.next();
-        if (next.done) throw truncated('the archive ends inside a file');
-        this.#held = next.value;
-      }
-      const part = this.#held.subarray(0, left);
-      this.#held = this.#held.subarray(part.length);
-      left -= part.length;
-      yield part;
-    }
-  }
-
-  async *rest(): AsyncGenerator<Buffer> {
-    yield this.#held;
-    for (let next = await this.#chunks.next(); !next.done; next = await this.#chunks.next()) yield next.value;
-  }
-}
-
 function show(name: string): string {
   return JSON.stringify(Buffer.from(name, 'latin1').toString('utf8').slice(0, 120));
-}
-
-function truncated(message: string): NanolinError {
-  return new NanolinError('source-unreadable', message, 'fetch it again');
 }
 
 function hostile(message: string): NanolinError {

@@ -12,16 +12,27 @@ export { parseMtree } from './mtree.ts';
 export { type ImageName, imageStem, isPackageName, isVersion, parseImageName } from './names.ts';
 export { nearest } from './nearest.ts';
 export {
+  type GetFile,
+  type PackageRecipe,
+  type Patches,
+  type PutFile,
+  packageFrom,
+  printRelation,
+  type Relation,
+  type Stage,
+} from './package.ts';
+export {
   type ProfileLayer,
   type ProfileRecipe,
   type ProfileTarget,
   profileFrom,
-  type ScriptEvent,
 } from './profile.ts';
 export { type LayerQuery, matches, parseQuery, printQuery } from './query.ts';
 export type { Directive, Recipe } from './recipe.ts';
 export { parseRecipe } from './recipe-parse.ts';
 export { formatRecipe, printRecipe } from './recipe-print.ts';
+export type { Script, ScriptEvent } from './recipe-reader.ts';
 export { maxRecipeBytes, maxRecipeLine, maxRecipeLines } from './recipe-text.ts';
+export { parseSource, type SourceAddress } from './source-address.ts';
 export { compareStamps, formatStamp, parseStamp, stampTooNew } from './stamp.ts';
 export { compareVersions, debianVersion } from './version.ts';

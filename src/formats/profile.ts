@@ -1,8 +1,8 @@
-import { NanolinError } from '../error/index.ts';
 import { maxDuration, parseDuration } from './duration.ts';
 import { isPackageName } from './names.ts';
-import { type LayerQuery, parseQuery } from './query.ts';
+import type { LayerQuery } from './query.ts';
 import type { Directive, Recipe } from './recipe.ts';
+import { Once, RecipeReader, type Script, type Word } from './recipe-reader.ts';
 import { quoted } from './recipe-text.ts';
 
 /** A PROFILE recipe as values, before its imports are followed. */
@@ -19,7 +19,7 @@ export interface ProfileRecipe {
   /** Null where the profile does not say. */
   readonly writing: 'none' | 'volatile' | 'persist' | null;
   readonly healthy: { readonly body: string; readonly timeoutMs: number } | null;
-  readonly scripts: readonly { readonly event: ScriptEvent; readonly body: string }[];
+  readonly scripts: readonly Script[];
   readonly applies: readonly string[];
   readonly permits: readonly string[];
 }
@@ -38,9 +38,6 @@ export interface ProfileLayer {
   readonly query: LayerQuery;
   readonly line: number;
 }
-
-const events = ['enable', 'disable', 'startup', 'shutdown', 'login'] as const;
-export type ScriptEvent = (typeof events)[number];
 
 const defaultTimeout = 10_000;
 const maxPath = 4095;
@@ -69,55 +66,9 @@ export function profileFrom(recipe: Recipe): ProfileRecipe {
   };
 }
 
-interface Word {
-  readonly text: string;
-  readonly column: number;
-}
-
-class ProfileReader {
-  readonly recipe: Recipe;
-
+class ProfileReader extends RecipeReader {
   constructor(recipe: Recipe) {
-    this.recipe = recipe;
-    if (recipe.kind !== 'profile')
-      throw new NanolinError(
-        'recipe-invalid',
-        `${recipe.file}:1: not a profile`,
-        'a profile begins with a PROFILE directive that names it',
-      );
-  }
-
-  all(canonical: string): Directive[] {
-    return this.recipe.directives.filter(directive => directive.canonical === canonical);
-  }
-
-  one(canonical: string): Directive | undefined {
-    return this.recipe.directives.find(directive => directive.canonical === canonical);
-  }
-
-  words(directive: Directive, expected: string): Word[] {
-    const words = [...directive.value.matchAll(/[^ \t]+/g)].map(match => ({
-      text: match[0],
-      column: directive.column + match.index,
-    }));
-    if (words.length === 0) throw this.invalid(directive, directive.column, `expected ${expected}`);
-    return words;
-  }
-
-  invalid(directive: Directive, column: number, what: string, hint?: string): NanolinError {
-    const place = `${this.recipe.file}:${directive.line}:${column}`;
-    return new NanolinError('recipe-invalid', `${place}: ${directive.keyword}: ${what}`, hint);
-  }
-
-  name(): string {
-    const directive = this.one('PROFILE') as Directive;
-    if (!isPackageName(directive.value))
-      throw this.invalid(
-        directive,
-        directive.column,
-        `${quoted(directive.value)} is not a name, [a-z0-9][a-z0-9+._-]*`,
-      );
-    return directive.value;
+    super(recipe, 'profile');
   }
 
   imports(): string[] {
@@ -180,23 +131,15 @@ class ProfileReader {
     const once = new Once(this);
     const layers: ProfileLayer[] = [];
     for (const directive of this.all(canonical)) {
-      for (const { text, column } of this.words(directive, 'a layer')) {
-        const query = this.query(directive, text, column);
+      for (const word of this.words(directive, 'a layer')) {
+        const { text, column } = word;
+        const query = this.query(directive, word);
         // Two versions of one layer in one stack: the lower one would be masked file by file, and only in part.
         once.check(directive, column, query.kind === 'path' ? query.path : query.name, text);
         layers.push({ text, query, line: directive.line });
       }
     }
     return layers;
-  }
-
-  query(directive: Directive, text: string, column: number): LayerQuery {
-    try {
-      return parseQuery(text);
-    } catch (thrown) {
-      if (!(thrown instanceof NanolinError)) throw thrown;
-      throw this.invalid(directive, column, thrown.message, thrown.hint);
-    }
   }
 
   writing(): ProfileRecipe['writing'] {
@@ -219,44 +162,6 @@ class ProfileReader {
         `${quoted(value)}: expected timeout= and 500ms, 10s or 2m, at most ${maxDuration / 60_000}m`,
       );
     return { body: this.body(directive), timeoutMs: duration ?? defaultTimeout };
-  }
-
-  scripts(): ProfileRecipe['scripts'] {
-    const once = new Once(this);
-    return this.all('SCRIPTS').map(directive => {
-      const event = events.find(name => name === directive.value);
-      if (event === undefined)
-        throw this.invalid(
-          directive,
-          directive.column,
-          `${quoted(directive.value)}: expected one of ${events.join(' ')}`,
-        );
-      once.check(directive, directive.column, event, event);
-      return { event, body: this.body(directive) };
-    });
-  }
-
-  body(directive: Directive): string {
-    if (directive.body === null)
-      throw this.invalid(directive, 1, 'has no body', 'write the commands below it, each line after a TAB');
-    return directive.body;
-  }
-}
-
-/** Refuses what a profile may say once only, and names the line where it was said first. */
-class Once {
-  readonly reader: ProfileReader;
-  readonly lines = new Map<string, number>();
-
-  constructor(reader: ProfileReader) {
-    this.reader = reader;
-  }
-
-  check(directive: Directive, column: number, key: string, text: string): void {
-    const first = this.lines.get(key);
-    if (first !== undefined)
-      throw this.reader.invalid(directive, column, `${quoted(text)} stands a second time (line ${first})`);
-    this.lines.set(key, directive.line);
   }
 }
 

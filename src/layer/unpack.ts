@@ -51,12 +51,16 @@ export async function unpack(ctx: Context, packed: Packed, tree: string, subject
   );
   const flows = await Promise.allSettled([
     source && converter.stdin ? pipeline(source, converter.stdin) : null,
-    pipeline(Readable.from(judged, { objectMode: false }), writer.stdin),
+    pipeline(Readable.from(judged, { objectMode: false }), writer.stdin).catch(error => {
+      // Nobody reads what is still to come: what writes it would wait for ever. The writer ends by itself at the end of its input.
+      for (const child of [reader, converter]) child?.kill('SIGKILL');
+      converter.stdout.destroy();
+      throw error;
+    }),
   ]);
   const verdict = flows
     .map(flow => (flow.status === 'rejected' ? flow.reason : null))
     .find(reason => reason instanceof NanolinError);
-  if (verdict) for (const child of [reader, converter, writer]) child?.kill('SIGKILL');
   const ends = await Promise.all([reader, converter, writer]);
   if (ctx.signal.aborted) throw new NanolinError('cancelled', `importing ${subject} was stopped`);
   if (verdict?.code === 'image-hostile') throw named(verdict, subject);
@@ -83,6 +87,12 @@ export async function unpack(ctx: Context, packed: Packed, tree: string, subject
       'is it damaged, or does it hold what no image can (a socket)?',
     );
   if (verdict) throw named(verdict, subject);
+  if (ends[1]?.failed || ends[2]?.failed)
+    throw new NanolinError(
+      'source-unreadable',
+      `${subject} could not be unpacked to its end`,
+      'try it again',
+    );
 }
 
 /** Ended because its neighbour did: the pipe was closed under it. */

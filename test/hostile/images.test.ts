@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import {
-  closeSync,
   constants,
   copyFileSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   symlinkSync,

@@ -12,10 +12,11 @@ export const rooms: readonly {
   { room: 'ownership', level: 3 },
   { room: 'stack', level: 4 },
   { room: 'layer', level: 5 },
-  { room: 'state', level: 6, doors: ['context', 'paths'] },
-  { room: 'kernel', level: 7, doors: ['native'] },
-  { room: 'formats', level: 8 },
-  { room: 'error', level: 9 },
+  { room: 'trust', level: 6 },
+  { room: 'state', level: 7, doors: ['context', 'paths'] },
+  { room: 'kernel', level: 8, doors: ['native'] },
+  { room: 'formats', level: 9 },
+  { room: 'error', level: 10 },
 ];
 
 /** Files through which every room may be entered; `doors` names more, the contracts that the lead of a room keeps. */

@@ -16,6 +16,8 @@ const exits = {
   'script-failed': 1,
   refused: 3,
   unsigned: 3,
+  'signature-invalid': 3,
+  'key-invalid': 3,
   'image-invalid': 3,
   'image-changed': 3,
   'image-hostile': 3,
@@ -32,6 +34,7 @@ const exits = {
   'target-missing': 4,
   'generation-missing': 4,
   'source-missing': 4,
+  'key-missing': 4,
   busy: 5,
   'needs-rights': 8,
   'needs-kernel': 8,
@@ -69,9 +72,13 @@ export function asNanolinError(thrown: unknown): NanolinError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const errno = (thrown as { code?: unknown } | null)?.code;
   if (errno === 'ENOSPC' || errno === 'EDQUOT')
-    return new NanolinError('no-space', message, 'free some space and run the command again', { cause: thrown });
+    return new NanolinError('no-space', message, 'free some space and run the command again', {
+      cause: thrown,
+    });
   if (errno === 'EPERM' || errno === 'EACCES')
-    return new NanolinError('needs-rights', message, 'run as root, or see `nanolin doctor`', { cause: thrown });
+    return new NanolinError('needs-rights', message, 'run as root, or see `nanolin doctor`', {
+      cause: thrown,
+    });
   if (typeof errno === 'string' && /^E[A-Z0-9]+$/.test(errno))
     return new NanolinError('io', message, undefined, { cause: thrown });
   return new NanolinError('bug', message, 'this is a bug in nanolin: please report it with the stack', {

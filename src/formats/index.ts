@@ -4,6 +4,7 @@ export {
   type EntryType,
   type Manifest,
   type ManifestHeader,
+  maxManifestBytes,
   maxManifestLine,
 } from './manifest.ts';
 export { parseManifest } from './manifest-parse.ts';
@@ -33,6 +34,18 @@ export { parseRecipe } from './recipe-parse.ts';
 export { formatRecipe, printRecipe } from './recipe-print.ts';
 export type { Script, ScriptEvent } from './recipe-reader.ts';
 export { maxRecipeBytes, maxRecipeLine, maxRecipeLines } from './recipe-text.ts';
+export {
+  fingerprintOf,
+  maxSignifyBytes,
+  type PublicKey,
+  type SealedKey,
+  type SecretKey,
+  type Signature,
+} from './signify.ts';
+export { parsePublicKey, parseSecretKey, printPublicKey, printSecretKey } from './signify-keys.ts';
+export { makeKeys, unsealKey } from './signify-seal.ts';
+export { openEmbedded, parseSignature, signDetached, signEmbedded, verifyText } from './signify-sign.ts';
+export { type PackageSums, parseSums, printSums } from './signify-sums.ts';
 export { parseSource, type SourceAddress } from './source-address.ts';
 export { compareStamps, formatStamp, parseStamp, stampTooNew } from './stamp.ts';
 export { compareVersions, debianVersion } from './version.ts';

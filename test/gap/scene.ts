@@ -24,10 +24,12 @@ export async function setScene(propagation: 'private' | 'shared', directory?: st
   const root = join(scratch, 'root');
   const parent = join(scratch, 'live');
   const target = join(parent, 'target');
+  const run = join(root, 'run');
   const profiles = join(root, 'etc/nanolin/profiles');
   const opened: Nanolin[] = [];
-  mkdirSync(profiles, { recursive: true });
-  mkdirSync(parent);
+  for (const made of [profiles, parent, run]) mkdirSync(made, { recursive: true });
+  // As on any system: ext4 writes a replaced file out at its rename, tmpfs does not.
+  await execa('mount', ['-t', 'tmpfs', 'nanolin-gap', run]);
   await execa('mount', ['-t', 'tmpfs', 'nanolin-gap', parent]);
   await execa('mount', [`--make-${propagation}`, parent]);
   mkdirSync(target);
@@ -54,7 +56,7 @@ export async function setScene(propagation: 'private' | 'shared', directory?: st
     async [Symbol.asyncDispose]() {
       for (const nanolin of opened) await nanolin.close();
       // Whatever stacks are on the target go with the mount it lies on.
-      await execa('umount', ['--lazy', parent]);
+      await execa('umount', ['--lazy', parent, run]);
       rmSync(scratch, { recursive: true, force: true });
     },
   };

@@ -71,7 +71,10 @@ function warm() {
   const warmer = [process.execPath, join(top, '.ci/warm.cjs'), dist, directory];
   const alone = process.getuid() === 0 ? ['unshare', '-m', '--propagation', 'private', ...warmer] : warmer;
   try {
-    execFileSync(alone[0], alone.slice(1), { stdio: ['ignore', 2, 2] });
+    execFileSync(alone[0], alone.slice(1), { stdio: ['ignore', 2, 2], timeout: 120_000 });
+  } catch (error) {
+    // The program runs without a cache as well, only slower to start.
+    console.error(`setup: no code cache: ${error.message.split('\n')[0]}`);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { type Context, DamagedState, document, type Staged } from '../state/index.ts';
+import { type Context, document, type Staged } from '../state/index.ts';
 import type { Generation } from './types.ts';
 
 /** Generations that are kept besides the current one. */
@@ -22,12 +22,6 @@ export const BARE: Generation = {
 
 const schema = 1;
 
-interface State {
-  /** Number of the committed generation. */
-  readonly current: number;
-}
-
-const statePath = (ctx: Context) => join(ctx.paths.state, 'state.json');
 const generationPath = (ctx: Context, number: number) => join(ctx.paths.generations, `${number}.json`);
 
 function stored(ctx: Context, number: number) {
@@ -37,16 +31,9 @@ function stored(ctx: Context, number: number) {
   });
 }
 
-function state(ctx: Context) {
-  return document<State>(statePath(ctx), { schema, empty: { current: 0 } });
-}
-
-/** The committed generation, whether it is mounted or not. */
+/** The committed generation, whether it is mounted or not: the one with the highest number, for a rollback makes a new one. */
 export function currentGeneration(ctx: Context): Generation {
-  const { current } = state(ctx).read();
-  const found = current === 0 ? BARE : stored(ctx, current).read().generation;
-  if (!found) throw new DamagedState(statePath(ctx), `generation ${current}, which it names, is not there`);
-  return found;
+  return readGeneration(ctx, generationNumbers(ctx).at(-1) ?? 0);
 }
 
 /** Throws generation-missing; 0 is always there. */
@@ -67,37 +54,31 @@ export function readHistory(ctx: Context): Generation[] {
   return generationNumbers(ctx).map(number => readGeneration(ctx, number));
 }
 
+/** A number is used once: also that of a generation whose damaged record was set aside. */
 export function nextNumber(ctx: Context): number {
-  return Math.max(state(ctx).read().current, generationNumbers(ctx).at(-1) ?? 0) + 1;
+  return (numbersOf(ctx, /^([1-9]\d*)\.json/).at(-1) ?? 0) + 1;
 }
 
 /**
- * Writes the generation and the pointer to it beside the old ones, so that a full disk is met before the switch; `commit` makes
- * them durable and current.
+ * Writes the generation's record beside the others, so that a full disk is met before the switch; `commit` makes it durable and,
+ * in one rename, current.
  */
 export function stageGeneration(ctx: Context, generation: Generation): Staged {
-  const record = stored(ctx, generation.number).stage({ generation });
-  let pointer: Staged;
-  try {
-    pointer = state(ctx).stage({ current: generation.number });
-  } catch (error) {
-    record[Symbol.dispose]();
-    throw error;
-  }
+  const staged = stored(ctx, generation.number).stage({ generation });
   return {
     commit() {
-      record.commit();
-      pointer.commit();
+      staged.commit();
       prune(ctx);
     },
-    [Symbol.dispose]() {
-      record[Symbol.dispose]();
-      pointer[Symbol.dispose]();
-    },
+    [Symbol.dispose]: () => staged[Symbol.dispose](),
   };
 }
 
 function generationNumbers(ctx: Context): number[] {
+  return numbersOf(ctx, /^([1-9]\d*)\.json$/);
+}
+
+function numbersOf(ctx: Context, pattern: RegExp): number[] {
   let names: string[];
   try {
     names = readdirSync(ctx.paths.generations);
@@ -106,8 +87,8 @@ function generationNumbers(ctx: Context): number[] {
     throw error;
   }
   return names
-    .filter(name => /^[1-9]\d*\.json$/.test(name))
-    .map(name => Number.parseInt(name, 10))
+    .flatMap(name => pattern.exec(name)?.[1] ?? [])
+    .map(Number)
     .sort((a, b) => a - b);
 }
 

@@ -116,6 +116,7 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
     steps: [
       ...[...attached.values()].map(layer => ({ do: 'attach', layer }) as const),
       ...assembly,
+      ...writable.map(target => ({ do: 'writers', target, policy: facts.writers }) as const),
       { do: 'intend', generation: wanted },
       { do: 'swap', moves },
       { do: 'record', generation: wanted.number },

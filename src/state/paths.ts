@@ -8,9 +8,9 @@ export interface Paths {
   readonly keys: string;
   /** Write-once images NAME-vVERSION-STAMP.img with .lst beside them. */
   readonly layers: string;
-  /** Durable records: state.json (which generation is committed), layers.json. */
+  /** Durable records: layers.json, and the directories below. */
   readonly state: string;
-  /** One file a generation, N.json. */
+  /** One file a generation, N.json; the highest is the committed one. */
   readonly generations: string;
   /** Uppers of WRITING persist, one directory per profile and target. */
   readonly uppers: string;

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -136,6 +145,37 @@ export function stackContract(test: Test, name: string, options: OpenOptions, { 
       await nanolin.profile.switch(profile);
       assert.is(read(`${target}/note`), profile === 'persist' ? 'persist' : 'ENOENT');
     }
+  });
+
+  it('names who writes to a stack that is replaced, and refuses or waits when told to', async () => {
+    await using world = await makeWorld(options);
+    const target = world.directory('srv', { base: 'base' });
+    for (const layer of ['one', 'two', 'three', 'four']) await world.layer(layer, { [layer]: layer });
+    world.profile('p', `TARGETS ${target} from=/`, 'ENABLES one', 'WRITING persist');
+    const nanolin = await world.open();
+    await nanolin.profile.switch('p');
+    const fd = openSync(`${target}/log`, 'a');
+    writeSync(fd, 'first\n');
+    await refused('writers-active', nanolin.enable(['two'], { writers: 'refuse' }));
+    assert.equal([(await nanolin.status()).generation, mountsBelow(target).length], [1, 1]);
+
+    const result = await nanolin.enable(['two'], { writers: 'report' });
+    assert.equal(
+      result.writers
+        .filter(({ pid }) => pid === process.pid)
+        .map(({ generation, paths }) => [generation, paths]),
+      [[1, [`${target}/log`]]],
+    );
+    // What is written through the old stack still lands in the same upper file.
+    writeSync(fd, 'second\n');
+    assert.is(read(`${target}/log`), 'first\nsecond\n');
+    closeSync(fd);
+
+    const late = openSync(`${target}/log`, 'a');
+    setTimeout(() => closeSync(late), 300);
+    const waited = await nanolin.enable(['three'], { writers: 'wait' });
+    assert.equal([waited.writers, read(`${target}/three`)], [[], 'three']);
+    await nanolin.enable(['four'], { writers: 'refuse' });
   });
 
   it('carries what is mounted inside a target over to each next stack', async () => {

@@ -16,3 +16,8 @@ export async function importLayer(
 ): Promise<Layer[]> {
   return (await import('./import.ts')).importLayer(ctx, source, options);
 }
+
+/** What importing is made of, for who makes a tree himself. Loaded when it is called, as above. */
+export const loadMaking = (): Promise<typeof import('./making.ts')> => import('./making.ts');
+
+export type { Sealed } from './keep.ts';

@@ -40,38 +40,65 @@ export async function keepTree(
   const entries = withConfigTags(await walkTree(ctx, tree, origin.origin), origin.conffiles);
   ctx.at('import:walked');
   const named = origin.named(extensionName(entries));
-  const stamp = pickStamp(ctx, named);
-  const layer = {
-    name: named.name,
-    version: named.version,
-    stamp,
-    image: `${imageStem({ ...named, stamp })}.img`,
-  };
-  const body = printBody(layer, entries);
-  const source = origin.source ?? createHash('sha256').update(body).digest('hex');
+  const layer = layerNamed(named, pickStamp(ctx, named));
+  const source = origin.source ?? createHash('sha256').update(printBody(layer, entries)).digest('hex');
   const known = await findReusable(ctx, source, {
     name: layer.name,
     version: layer.version,
     format: origin.format,
   });
   if (known) return known;
-  const format = origin.format ?? 'erofs';
-  const image = join(work, 'image');
-  await makeImage(ctx, format, tree, image, layer);
+  const sealed = await sealTree(ctx, work, tree, { ...layer, entries, format: origin.format ?? 'erofs' });
+  return storeSealed(ctx, work, sealed, { origin: origin.origin, source });
+}
+
+/** An image of a tree with its manifest, made and not stored. */
+export interface Sealed extends About {
+  readonly format: ImageFormat;
+  /** Bytes. */
+  readonly size: number;
+  readonly digest: string;
+  readonly entries: readonly Entry[];
+  /** Where the image lies. */
+  readonly file: string;
+  readonly manifest: string;
+}
+
+/** Makes the image of a staged tree whose entries were read by `walkTree`. */
+export async function sealTree(
+  ctx: Context,
+  work: string,
+  tree: string,
+  about: Named & { stamp: string; entries: readonly Entry[]; format: ImageFormat },
+): Promise<Sealed> {
+  const { entries, format } = about;
+  const layer = layerNamed(about, about.stamp);
+  const file = join(work, 'image');
+  await makeImage(ctx, format, tree, file, layer);
   ctx.at('import:image');
-  const { digest, size } = await measure(ctx, image, layer.name);
-  return storeImage(ctx, work, image, printHead(layer, size, digest) + body, {
-    ...{
-      ...layer,
-      format,
-      size,
-      digest,
-      origin: origin.origin,
-      trust: 'made',
-      files: entries.length,
-      source,
-    },
+  const { digest, size } = await measure(ctx, file, layer.name);
+  const manifest = printHead(layer, size, digest) + printBody(layer, entries);
+  return { ...layer, format, size, digest, entries, file, manifest };
+}
+
+/** Stores what `sealTree` made; `work` has to be the directory of `openWork`. */
+export function storeSealed(
+  ctx: Context,
+  work: string,
+  { entries, file, manifest, ...layer }: Sealed,
+  { origin, source }: { origin: string; source: string },
+): LayerRecord {
+  return storeImage(ctx, work, file, manifest, {
+    ...layer,
+    origin,
+    trust: 'made',
+    files: entries.length,
+    source,
   });
+}
+
+function layerNamed({ name, version }: Named, stamp: string): About {
+  return { name, version, stamp, image: `${imageStem({ name, version, stamp })}.img` };
 }
 
 /** Looks through a foreign image, mounted where nobody else sees it, and stores it as it is. `image` is a copy of ours. */
@@ -84,13 +111,7 @@ export async function keepImage(
   const { format, entries, size } = await readImage(ctx, image, origin.origin);
   ctx.at('import:walked');
   const named = origin.named(extensionName(entries));
-  const stamp = pickStamp(ctx, named);
-  const layer = {
-    name: named.name,
-    version: named.version,
-    stamp,
-    image: `${imageStem({ ...named, stamp })}.img`,
-  };
+  const layer = layerNamed(named, pickStamp(ctx, named));
   const manifest = printHead(layer, size, origin.source) + printBody(layer, entries);
   return storeImage(ctx, work, image, manifest, {
     ...{
@@ -147,6 +168,7 @@ export async function findReusable(
   const wanted = Object.entries(like).filter(([, value]) => value !== undefined) as [keyof Like, string][];
   for (const record of readRecords(ctx).values()) {
     if (record.source !== source || wanted.some(([key, value]) => record[key] !== value)) continue;
+    if (!existsSync(listPath(ctx, record.image))) continue;
     try {
       (await openVerified(ctx, record))[Symbol.dispose]();
       return record;

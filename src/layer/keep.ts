@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import { type Entry, imageStem, type ManifestHeader, printManifest } from '../formats/index.ts';
@@ -13,7 +13,7 @@ import { openVerified } from './open.ts';
 import { pickStamp } from './pick-stamp.ts';
 import { hashFile, readHead } from './read-source.ts';
 import type { LayerRecord } from './record.ts';
-import { storeImage } from './store.ts';
+import { listPath, storeImage } from './store.ts';
 import { headLength, type ImageFormat, readSuperblock } from './superblock.ts';
 import { walkTree } from './walk.ts';
 
@@ -168,6 +168,7 @@ export async function findReusable(
   const wanted = Object.entries(like).filter(([, value]) => value !== undefined) as [keyof Like, string][];
   for (const record of readRecords(ctx).values()) {
     if (record.source !== source || wanted.some(([key, value]) => record[key] !== value)) continue;
+    if (!existsSync(listPath(ctx, record.image))) continue;
     if (!existsSync(listPath(ctx, record.image))) continue;
     try {
       (await openVerified(ctx, record))[Symbol.dispose]();

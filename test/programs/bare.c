@@ -7,7 +7,7 @@
 //   attach     open, fstat, fsopen erofs, source=/proc/self/fd/N, fsmount, openat FROM, for every image
 //   assemble   the base's clone, fsopen overlay, lowerdir+ by descriptor, fsmount
 //   swap       move_mount beneath and umount2 MNT_DETACH
-//   release    the descriptors
+//   release    the descriptors, and with the last one of the old stack its images
 // `naive` takes the old stack off first, and assembles and mounts the next one then: the gap that beneath avoids.
 // At the end of standard input TARGET is unmounted.
 #define _GNU_SOURCE
@@ -115,6 +115,9 @@ static void change(const char *target, int keep, int naive, const char *from, in
   uint64_t start = now();
   for (int i = 0; i < count; i++) layers[i] = attach(stack->image[i], from, &mounts[i]);
   uint64_t attached = now();
+  // The old root is held over the swap, as by the library, which seals it afterwards: its super blocks go at the release.
+  int old = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  check(old, "open", target);
   // Naive: what was there goes first, and whoever looks now finds nothing of it.
   if (naive && mounted) detach(target);
   if (keep) {
@@ -131,6 +134,7 @@ static void change(const char *target, int keep, int naive, const char *from, in
     close(mounts[i]);
   }
   close(overlay);
+  close(old);
   uint64_t end = now();
   printf("{\"attach\":%lu,\"assemble\":%lu,\"swap\":%lu,\"release\":%lu,\"total\":%lu}\n", attached - start,
          assembled - attached, swapped - assembled, end - swapped, end - start);

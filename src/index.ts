@@ -1,8 +1,27 @@
 export { NanolinError } from './error/index.ts';
 export { openNanolin } from './open.ts';
+export type {
+  ConflictReport,
+  LayerVerdict,
+  LocalPath,
+  Origin,
+  PathConflict,
+  PathOwner,
+  ProfileReport,
+  ProfileSummary,
+  VerifyReport,
+} from './profile/types.ts';
 
 import type { Layer } from './layer/types.ts';
-import type { Generation, Holder, LeftOut, SwitchResult, Writers } from './stack/types.ts';
+import type {
+  ConflictReport,
+  Origin,
+  PathOwner,
+  ProfileReport,
+  ProfileSummary,
+  VerifyReport,
+} from './profile/types.ts';
+import type { Generation, Held, Holder, LeftOut, OldView, SwitchResult, Writers } from './stack/types.ts';
 import type { Forced, Log, Progress } from './state/context.ts';
 
 export interface OpenOptions {
@@ -40,9 +59,24 @@ export interface Plan {
     readonly appear: readonly string[];
     readonly vanish: readonly string[];
     readonly change: readonly string[];
+    /** What a layer brings and something above hides, a local change in the upper for example. */
     readonly masked: readonly string[];
+    /** The same for every program, but from another layer. */
+    readonly owner: readonly { readonly path: string; readonly from: Origin; readonly to: Origin }[];
+    /** Who hides what: the paths of `masked` again, once for each layer that brings one. */
+    readonly masks: readonly { readonly path: string; readonly layer: Origin; readonly by: Origin }[];
   };
-  readonly processes: readonly { readonly pid: number; readonly command: string; readonly why: string }[];
+  /** Processes that keep what they have of the stacks that go, until they end. */
+  readonly processes: readonly {
+    readonly pid: number;
+    readonly command: string;
+    readonly why: string;
+    readonly generation: number;
+    readonly unit: string | null;
+    readonly holds: readonly Held[];
+  }[];
+  /** Mount namespaces that will keep the old view. */
+  readonly namespaces: readonly OldView[];
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -60,6 +94,8 @@ export interface Status {
   }[];
   readonly leftOut: readonly LeftOut[];
   readonly holders: readonly Holder[];
+  /** Mount namespaces that keep an older view. */
+  readonly namespaces: readonly OldView[];
   /** What does not agree between mounts and state, in sentences, with what the next writing command will do about it. */
   readonly recovery: readonly string[];
 }
@@ -70,29 +106,6 @@ export interface ImportOptions {
   format?: 'erofs' | 'squashfs';
   /** Consent to an image that nobody signed. */
   unsigned?: boolean;
-}
-
-export interface ProfileSummary {
-  readonly name: string;
-  readonly comment: string;
-  readonly file: string;
-  readonly active: boolean;
-  /** Null when the recipe is sound. */
-  readonly error: string | null;
-}
-
-export interface ProfileReport {
-  readonly name: string;
-  readonly comment: string;
-  readonly imports: readonly string[];
-  readonly targets: readonly { path: string; base: string; from: string }[];
-  /** Topmost first; `image` null where no layer in the store fits. */
-  readonly layers: readonly { query: string; name: string; version: string | null; image: string | null }[];
-  readonly writing: string;
-  readonly healthy: { timeoutMs: number; body: string } | null;
-  readonly scripts: Readonly<Record<string, string>>;
-  /** Empty when it can be switched to as it stands. */
-  readonly problems: readonly { code: string; message: string; hint: string | null }[];
 }
 
 export interface DoctorCheck {
@@ -150,6 +163,15 @@ export interface Nanolin {
     /** Brings the last committed generation back after a reboot. */
     restore(options?: SwitchOptions): Promise<SwitchResult>;
   };
+  /** Who owns each path of the live stacks, by path or pattern; one that nobody has is answered as not visible. */
+  owner(
+    paths: readonly (string | Uint8Array)[],
+    options?: { recursive?: boolean },
+  ): Promise<readonly PathOwner[]>;
+  /** Paths that two layers bring, in the running stack or in a profile's. */
+  conflicts(profile?: string): Promise<ConflictReport>;
+  /** What programs changed in writable stacks, of these layers' paths or of all; `deep` reads the layers too. */
+  verify(layers?: readonly string[], options?: { deep?: boolean }): Promise<VerifyReport>;
   doctor(): Promise<{ kernel: string; ok: boolean; checks: readonly DoctorCheck[] }>;
   close(): Promise<void>;
 }

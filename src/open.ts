@@ -5,12 +5,15 @@ import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
 import { probeKernel } from './kernel/index.ts';
 import { findLayer, importLayer, listLayers, removeLayer, showFiles, verifyLayers } from './layer/index.ts';
 import {
+  checkProfile,
+  conflictsOf,
   createProfile,
   diffProfiles,
   editRunning,
   LayerTrees,
   listProfiles,
-  loadProfile,
+  originAt,
+  ownersOf,
   type PlannedChange,
   planChange,
   reportProfile,
@@ -19,7 +22,10 @@ import {
   rollBack,
   runningState,
   type Session,
+  shownBelow,
   switchProfile,
+  verifyStacks,
+  whyHeld,
   writing,
 } from './profile/index.ts';
 import { currentGeneration, KernelMounter, ownRecord, readHistory } from './stack/index.ts';
@@ -60,12 +66,14 @@ export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
       list: () => listProfiles(ctx, currentGeneration(ctx).profile),
       show: async name => reportProfile(await resolveNow(session, name)),
       create: (name, content = {}) => createProfile(ctx, name, content),
-      check: async name =>
-        reportProfile(await resolveNow(session, name), (await loadProfile(ctx, name)).doubts),
+      check: name => checkProfile(session, name),
       diff: async (a, b) => diffProfiles(await resolveNow(session, a), await resolveNow(session, b)),
       switch: (name, change = {}) => switchProfile(session, name, change),
       restore: (change = {}) => restore(session, change),
     },
+    owner: (paths, asked = {}) => ownersOf(session, paths, asked),
+    conflicts: profile => conflictsOf(session, profile),
+    verify: (layers = [], asked = {}) => verifyStacks(session, layers, asked),
     doctor: async () => {
       const checks = probeKernel();
       return { kernel: release(), ok: checks.every(check => check.ok), checks };
@@ -91,7 +99,7 @@ function contextOf(options: OpenOptions): Context {
 }
 
 function status(ctx: Context): Status {
-  const { generation, mounted, holders, recovery } = runningState(ctx);
+  const { generation, mounted, holders, namespaces, recovery } = runningState(ctx);
   return {
     profile: generation.profile,
     generation: generation.number === 0 ? null : generation.number,
@@ -105,13 +113,19 @@ function status(ctx: Context): Status {
     })),
     leftOut: generation.leftOut,
     holders,
+    namespaces,
     recovery,
   };
 }
 
-function planShown({ steps, targets, processes, leftOut }: PlannedChange): Plan {
-  const paths = (kind: 'appear' | 'vanish' | 'change' | 'masked') =>
-    targets.flatMap(({ target, changes }) => changes[kind].map(({ path }) => shownPath(target, path))).sort();
+function planShown({ steps, targets, processes, namespaces, leftOut }: PlannedChange): Plan {
+  const paths = (kind: 'appear' | 'vanish' | 'change' | 'masked') => [
+    ...new Set(
+      targets
+        .flatMap(({ target, changes }) => changes[kind].map(({ path }) => shownBelow(target, path)))
+        .sort(),
+    ),
+  ];
   return {
     steps: steps.map(step => ({ ...step })),
     paths: {
@@ -119,19 +133,32 @@ function planShown({ steps, targets, processes, leftOut }: PlannedChange): Plan 
       vanish: paths('vanish'),
       change: paths('change'),
       masked: paths('masked'),
+      owner: targets.flatMap(({ target, changes, old, next }) =>
+        changes.owner.map(({ path, from, to }) => ({
+          path: shownBelow(target, path),
+          from: originAt(old, from ?? -1),
+          to: originAt(next, to ?? -1),
+        })),
+      ),
+      masks: targets.flatMap(({ target, changes, next }) =>
+        changes.masked.map(({ path, layer, by }) => ({
+          path: shownBelow(target, path),
+          layer: originAt(next, layer),
+          by: originAt(next, by),
+        })),
+      ),
     },
-    processes: processes.map(({ pid, command, paths }) => ({
+    processes: processes.map(({ pid, command, generation, unit, holds }) => ({
       pid,
       command,
-      why: `holds ${paths.join(', ')}`,
+      why: whyHeld(holds),
+      generation,
+      unit,
+      holds,
     })),
+    namespaces,
     leftOut,
   };
-}
-
-/** Manifests name paths byte by byte; people and JSON read UTF-8. */
-function shownPath(target: string, path: string): string {
-  return Buffer.from(path === '' ? target : `${target}/${path}`, 'latin1').toString('utf8');
 }
 
 /** Why an image must stay, or null. */

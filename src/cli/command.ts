@@ -48,6 +48,8 @@ export interface Bench {
   open(): Promise<Nanolin>;
   /** True without asking where nobody can be asked: --yes, --json, or no terminal. */
   agreed(question: string): Promise<boolean>;
+  /** All of standard input. */
+  input(): Promise<Buffer>;
 }
 
 export interface Command {

@@ -1,12 +1,15 @@
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
+import { conflicts } from './conflicts.ts';
 import { doctor } from './doctor.ts';
 import { history, rollback } from './history.ts';
 import { layerCommands } from './layer.ts';
+import { owner } from './owner.ts';
 import { plans } from './plan.ts';
 import { profileCommands } from './profile.ts';
 import { disable, enable, swap } from './stack.ts';
 import { status } from './status.ts';
+import { verify } from './verify.ts';
 
 /** All commands, in the order in which help lists them. */
 export const commands: readonly Command[] = [
@@ -17,6 +20,9 @@ export const commands: readonly Command[] = [
   ...plans,
   history,
   rollback,
+  owner,
+  conflicts,
+  verify,
   ...layerCommands,
   ...profileCommands,
   doctor,

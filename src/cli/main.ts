@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { run } from './run.ts';
-import { askAtTerminal, standardSink } from './streams.ts';
+import { askAtTerminal, readInput, standardSink } from './streams.ts';
 import type { World } from './world.ts';
 
 export { run } from './run.ts';
@@ -26,6 +26,7 @@ export async function main(openLibrary: World['open'] = open): Promise<void> {
     stdout: await standardSink(1),
     stderr: await standardSink(2),
     ask: askAtTerminal,
+    input: readInput,
     open: openLibrary,
   });
   process.exit(received && code !== 0 ? 128 + constants.signals[received] : code);

@@ -1,11 +1,16 @@
 import type { Nanolin, Plan } from '../index.ts';
-import { type Command, many, one, type Request } from './command.ts';
+import { type Command, type Flags, many, one, type Request } from './command.ts';
 import { type Block, styled } from './paper.ts';
-import { leftOut } from './report.ts';
+import { leftOut, oldViews, serving } from './report.ts';
 import * as stack from './stack.ts';
 import { onePlace, place, placed } from './stack.ts';
 
 type Wanted = Parameters<Nanolin['plan']>[0];
+
+/** Paths of a kind that are shown without --paths. */
+const few = 5;
+
+const listing: Flags = { paths: { about: `every path, not the first ${few} of a kind` } };
 
 const planning = (
   what: Pick<Command, 'words' | 'flags' | 'example' | 'about' | 'check'>,
@@ -13,10 +18,11 @@ const planning = (
   wanted: (request: Request) => Wanted,
 ): Command => ({
   ...what,
+  flags: { ...what.flags, ...listing },
   verb: ['plan', verb],
   async run(request, bench) {
     const plan = await (await bench.open()).plan(wanted(request));
-    return { json: plan, text: describe(plan) };
+    return { json: plan, text: describe(plan, request.flags.paths ? Number.POSITIVE_INFINITY : few) };
   },
 });
 
@@ -64,7 +70,7 @@ export const plans: readonly Command[] = [
   ),
 ];
 
-const describe = ({ steps, paths, processes, leftOut: without }: Plan): Block[] => [
+const describe = ({ steps, paths, processes, namespaces, leftOut: without }: Plan, most: number): Block[] => [
   ...(steps.length === 0 ? [['nothing to do: already so']] : []),
   {
     rows: steps.map(({ do: what, ...detail }, index) => [
@@ -74,14 +80,28 @@ const describe = ({ steps, paths, processes, leftOut: without }: Plan): Block[] 
     ]),
   },
   ...leftOut(without),
-  ...list('+', 'good', paths.appear),
-  ...list('-', 'bad', paths.vanish),
-  ...list('~', 'warn', paths.change),
-  ...list('masked', 'dim', paths.masked),
+  ...list('+', 'good', 'appear', paths.appear, most),
+  ...list('-', 'bad', 'vanish', paths.vanish, most),
+  ...list('~', 'warn', 'change', paths.change, most),
+  ...list(
+    '=',
+    'dim',
+    'stay as they are, from another layer',
+    paths.owner.map(({ path, from, to }) => `${path} (${from.layer} -> ${to.layer})`),
+    most,
+  ),
+  ...list(
+    'masked',
+    'dim',
+    'stay hidden',
+    paths.masks.map(({ path, layer, by }) => `${path} (${layer.layer}, by ${by.layer})`),
+    most,
+  ),
   {
-    ...(processes.length > 0 && { head: ['pid', 'command', 'why'] }),
-    rows: processes.map(({ pid, command, why }) => [String(pid), command, why]),
+    ...(processes.length > 0 && { head: ['pid', 'command', 'keeps the old stack: it'] }),
+    rows: processes.map(({ pid, command, unit, why }) => [String(pid), serving(command, unit), why]),
   },
+  ...oldViews(namespaces, 'will keep the old view'),
 ];
 
 const details = (detail: Readonly<Record<string, unknown>>): string =>
@@ -99,5 +119,19 @@ function brief(value: unknown): string {
   return number === undefined ? Object.values(rest).map(brief).join(':') : String(number);
 }
 
-const list = (sign: string, style: 'good' | 'bad' | 'warn' | 'dim', paths: readonly string[]): Block[] =>
-  paths.map(path => [styled(style, sign), ` ${path}`]);
+/** A count and the first paths, or all of them. */
+function list(
+  sign: string,
+  style: 'good' | 'bad' | 'warn' | 'dim',
+  what: string,
+  paths: readonly string[],
+  most: number,
+): Block[] {
+  if (paths.length === 0) return [];
+  const rest = paths.length - most;
+  return [
+    [styled(style, `${paths.length} ${what}`)],
+    ...paths.slice(0, most).map((path): Block => [styled(style, `  ${sign}`), ` ${path}`]),
+    ...(rest > 0 ? [[styled('dim', `    and ${rest} more: --paths shows them`)]] : []),
+  ];
+}

@@ -1,4 +1,4 @@
-import type { Holder, LeftOut, SwitchResult } from '../stack/types.ts';
+import type { Holder, LeftOut, OldView, SwitchResult } from '../stack/types.ts';
 import type { Answer } from './command.ts';
 import { type Block, type Piece, styled } from './paper.ts';
 
@@ -50,7 +50,13 @@ function details(result: SwitchResult): Block[] {
       gap ? styled('warn', 'yes: this kernel could not mount beneath, a look-up may have failed') : 'none',
     ],
   ];
-  return [{ rows }, ...leftOut(result.leftOut), ...holders(result.holders), ...writers(result.writers)];
+  return [
+    { rows },
+    ...leftOut(result.leftOut),
+    ...holders(result.holders),
+    ...oldViews(result.namespaces, 'keeps the old view'),
+    ...writers(result.writers),
+  ];
 }
 
 export const leftOut = (list: readonly LeftOut[]): Block[] =>
@@ -61,6 +67,16 @@ export function holders(list: readonly Holder[]): Block[] {
   if (list.length === 0) return [];
   return [[styled('warn', 'still on an old stack'), `: restart them to free it`], processes(list)];
 }
+
+/** Mount namespaces with an old stack in sight; `what` says whether they do or will. */
+export const oldViews = (list: readonly OldView[], what: string): Block[] =>
+  list.map(({ namespace, pid, command, target, nested }) => [
+    styled('warn', `namespace ${namespace}`),
+    ` of ${command} (${pid}) ${what} of ${target}: `,
+    nested.length === 0
+      ? 'its mount is its own, no switch reaches it'
+      : `${nested.slice(0, shown).join(', ')}${nested.length > shown ? ` and ${nested.length - shown} more` : ''} mounted inside`,
+  ]);
 
 function writers(list: readonly Holder[]): Block[] {
   if (list.length === 0) return [];
@@ -74,13 +90,17 @@ const shown = 3;
 
 const processes = (list: readonly Holder[]): Block => ({
   head: ['  pid', 'command', 'generation', 'holds'],
-  rows: list.map(({ pid, command, generation, paths }) => [
+  rows: list.map(({ pid, command, unit, generation, paths }) => [
     `  ${pid}`,
-    command,
+    serving(command, unit),
     String(generation),
     paths.slice(0, shown).join(' ') + (paths.length > shown ? ` and ${paths.length - shown} more` : ''),
   ]),
 });
+
+/** A command with the service that it runs for. */
+export const serving = (command: string, unit: string | null): string =>
+  unit === null ? command : `${command} (${unit})`;
 
 export const milliseconds = (ms: number): string =>
   ms < 1000 ? `${ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;

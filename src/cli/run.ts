@@ -41,6 +41,7 @@ async function answer(request: Request, world: World): Promise<Answer> {
   const progress = showsProgress(request, world) ? progressLine(world.stderr) : undefined;
   let opened: Promise<Nanolin> | undefined;
   const bench: Bench = {
+    input: world.input,
     open: () => {
       opened ??= open(request, world, progress);
       return opened;

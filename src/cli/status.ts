@@ -1,7 +1,7 @@
 import type { Status } from '../index.ts';
 import type { Command } from './command.ts';
 import { type Block, styled } from './paper.ts';
-import { holders, leftOut } from './report.ts';
+import { holders, leftOut, oldViews } from './report.ts';
 
 export const status: Command = {
   verb: ['status'],
@@ -28,6 +28,7 @@ const describe = (now: Status): Block[] => [
   ...leftOut(now.leftOut),
   ...now.recovery.map((sentence): Block => [styled('warn', 'to recover'), ` ${sentence}`]),
   ...holders(now.holders),
+  ...oldViews(now.namespaces, 'keeps an old view'),
 ];
 
 const target = ({ path, writing, mounted, layers }: Status['targets'][number]): Block[] => [

@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { usage } from './command.ts';
 import type { Sink, World } from './world.ts';
 
 /**
@@ -46,4 +47,18 @@ export const askAtTerminal: World['ask'] = async question => {
   } finally {
     lines.close();
   }
+};
+
+/** Bytes of a list on standard input. */
+const longest = 64 * 1024 * 1024;
+
+export const readInput: World['input'] = async () => {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of process.stdin as AsyncIterable<Buffer>) {
+    length += piece.length;
+    if (length > longest) throw usage(`the list on standard input has more than ${longest} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 };

@@ -21,7 +21,8 @@ export function holdersOf(mountIds: readonly number[]): ProcessHold[] {
     .map(([pid, held]) => ({ pid, command: commandOf(pid), held }));
 }
 
-function commandOf(pid: number): string {
+/** /proc/PID/comm with control characters as `?`; `?` when it ended. */
+export function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8')
       .replace(/\n$/, '')

@@ -2,7 +2,7 @@ export { type Attached, attachImage } from './attach.ts';
 export { openBase } from './base.ts';
 export * from './constants.ts';
 export { openEmpty } from './empty.ts';
-export { holdersOf, type ProcessHold } from './holders.ts';
+export { commandOf, holdersOf, type ProcessHold } from './holders.ts';
 export { type Mount, nestedBelow, parseMountinfo, readMountinfo, topmost } from './mountinfo.ts';
 export {
   type HeldBy,

@@ -1,30 +1,20 @@
-import type { Problem } from './problem.ts';
-import type { Resolved } from './resolve.ts';
+import { asNanolinError, NanolinError } from '../error/index.ts';
+import { conflictProblems, conflictsOf } from './conflicts.ts';
+import { loadProfile } from './load.ts';
+import { problem } from './problem.ts';
+import { reportProfile } from './report.ts';
+import type { Session } from './session.ts';
+import { resolveNow } from './switch.ts';
 import type { ProfileReport } from './types.ts';
 
-/** A resolved profile as it is shown; `doubts` are the parser's. */
-export function reportProfile(resolved: Resolved, doubts: readonly Problem[] = []): ProfileReport {
-  return {
-    name: resolved.profile,
-    comment: resolved.comment,
-    imports: resolved.imports,
-    targets: resolved.targets.map(({ path, base, from }) => ({ path, base, from })),
-    layers: resolved.layers.map(({ query, name, layer }) => ({
-      query,
-      name,
-      version: layer?.version ?? null,
-      image: layer?.image ?? null,
-    })),
-    writing: resolved.writing,
-    healthy: resolved.healthy,
-    scripts: scriptsByEvent(resolved),
-    problems: [...resolved.problems, ...doubts].map(({ code, message, hint }) => ({ code, message, hint })),
-  };
-}
-
-function scriptsByEvent({ scripts }: Resolved): Record<string, string> {
-  // No prototype: an event may be called as it likes.
-  const byEvent: Record<string, string> = Object.create(null);
-  for (const { event, body } of scripts) byEvent[event] = (byEvent[event] ?? '') + body;
-  return byEvent;
+/** What a profile comes to, with all that is doubtful in it: in its recipes, and between its layers. */
+export async function checkProfile(session: Session, name: string): Promise<ProfileReport> {
+  const { doubts } = await loadProfile(session.ctx, name);
+  const resolved = await resolveNow(session, name);
+  const conflicts = await conflictsOf(session, name).catch(asNanolinError);
+  if (conflicts instanceof NanolinError) {
+    const { code, message, hint } = conflicts;
+    return reportProfile(resolved, [...doubts, problem(code, message, hint ?? null, false)]);
+  }
+  return { ...reportProfile(resolved, [...doubts, ...conflictProblems(conflicts)]), conflicts };
 }

@@ -1,4 +1,8 @@
-export { reportProfile } from './check.ts';
+import type { OwnerOptions } from './owner.ts';
+import type { Session } from './session.ts';
+import type { ConflictReport, PathOwner, ProfileReport, VerifyReport } from './types.ts';
+import type { VerifyOptions } from './verify.ts';
+
 export { createProfile, type NewProfile } from './create.ts';
 export { diffProfiles, type ProfileDiff } from './diff.ts';
 export type { StackEdit } from './edit.ts';
@@ -6,10 +10,41 @@ export { listProfiles } from './list.ts';
 export { type Loaded, loadProfile } from './load.ts';
 export { type PlannedChange, type PlanRequest, planChange } from './plan.ts';
 export type { Problem } from './problem.ts';
+export { reportProfile } from './report.ts';
 export type { Resolved, ResolvedLayer } from './resolve.ts';
 export type { ScriptResult } from './scripts.ts';
 export { applyOptions, type ChangeOptions, type Session, writing } from './session.ts';
+export { originAt, shownBelow } from './shown.ts';
 export { type RunningState, runningState } from './status.ts';
 export { editRunning, resolveNow, restore, rollBack, switchProfile } from './switch.ts';
 export { LayerTrees } from './trees.ts';
 export type { ProfileReport, ProfileSummary } from './types.ts';
+export { whyHeld } from './why.ts';
+
+/** See check.ts. It and those below are loaded when they are called: a switch does not need them. */
+export async function checkProfile(session: Session, name: string): Promise<ProfileReport> {
+  return (await import('./check.ts')).checkProfile(session, name);
+}
+
+/** See conflicts.ts. */
+export async function conflictsOf(session: Session, profile?: string): Promise<ConflictReport> {
+  return (await import('./conflicts.ts')).conflictsOf(session, profile);
+}
+
+/** See owner.ts. */
+export async function ownersOf(
+  session: Session,
+  paths: readonly (string | Uint8Array)[],
+  options: OwnerOptions,
+): Promise<PathOwner[]> {
+  return (await import('./owner.ts')).ownersOf(session, paths, options);
+}
+
+/** See verify.ts. */
+export async function verifyStacks(
+  session: Session,
+  layers: readonly string[],
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  return (await import('./verify.ts')).verifyStacks(session, layers, options);
+}

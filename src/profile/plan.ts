@@ -1,9 +1,11 @@
 import {
+  aboutToGo,
   currentGeneration,
   type Generation,
   type Holder,
   holdersOf,
   type LeftOut,
+  type OldView,
   ownRecord,
   planFor,
   type Step,
@@ -23,6 +25,8 @@ export interface PlannedChange {
   readonly targets: readonly TargetChanges[];
   /** Processes that keep what they have open of the stacks that go. */
   readonly processes: readonly Holder[];
+  /** Mount namespaces that will keep the old view. */
+  readonly namespaces: readonly OldView[];
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -36,12 +40,15 @@ export async function planChange(session: Session, request: PlanRequest): Promis
       : await wantedByEdit(session, request);
   const generation = numbered(ctx, wanted, before.number);
   const plan = planFor(ctx, generation, applyOptions(session, {}));
-  const going = ownRecord(ctx).mounts.filter(mount => plan.moves.some(move => move.target === mount.target));
+  const going = aboutToGo(
+    ownRecord(ctx).mounts.filter(mount => plan.moves.some(move => move.target === mount.target)),
+  );
   return {
     generation,
     steps: plan.moves.length === 0 ? [] : plan.steps,
     targets: compareGenerations(session, before, generation),
-    processes: holdersOf(going),
+    processes: holdersOf(going.mounts),
+    namespaces: going.namespaces,
     leftOut: wanted.leftOut,
   };
 }

@@ -2,33 +2,38 @@ import { readMountinfo } from '../kernel/index.ts';
 import {
   currentGeneration,
   type Generation,
-  type Holder,
-  holdersOf,
   inspectIntent,
   isOurs,
   type MountRecord,
   ownRecord,
+  type Pins,
+  pinsOf,
 } from '../stack/index.ts';
 import type { Context } from '../state/index.ts';
 
-export interface RunningState {
+export interface RunningState extends Pick<Pins, 'holders' | 'namespaces'> {
   readonly generation: Generation;
   /** Targets of the committed generation, and whether its stack is mounted there. */
   readonly mounted: ReadonlyMap<string, MountRecord | null>;
-  readonly holders: readonly Holder[];
   /** What mounts and state do not agree on, in sentences. */
   readonly recovery: readonly string[];
 }
 
-/** Reads only: takes no lock and repairs nothing. */
-export function runningState(ctx: Context): RunningState {
+/** The committed generation, and which of its stacks are mounted. */
+export function standingStacks(ctx: Context) {
   const generation = currentGeneration(ctx);
   const record = ownRecord(ctx);
   const mounts = readMountinfo();
   const standing = record.mounts.filter(own => mounts.some(mount => isOurs(mount, own)));
-  const mounted = new Map(
+  const mounted: RunningState['mounted'] = new Map(
     generation.targets.map(({ path }) => [path, standing.find(({ target }) => target === path) ?? null]),
   );
+  return { generation, record, mounts, standing, mounted };
+}
+
+/** Reads only: takes no lock and repairs nothing. */
+export function runningState(ctx: Context): RunningState {
+  const { generation, record, mounts, standing, mounted } = standingStacks(ctx);
   const recovery: string[] = [];
   const intent = inspectIntent(record, mounts);
   if (intent)
@@ -40,11 +45,17 @@ export function runningState(ctx: Context): RunningState {
       recovery.push(
         `the stack on ${own.target} was unmounted by somebody else; \`nanolin profile switch --restore\` mounts it again`,
       );
+  for (const { target, generation: mountedOne } of standing)
+    if (mountedOne > generation.number)
+      recovery.push(
+        `the stack on ${target} is of generation ${mountedOne}, whose record is lost; switch to a profile to go on from here`,
+      );
   if (!intent && record.mounts.length === 0 && generation.layers.length > 0)
     recovery.push(
       `generation ${generation.number} is not mounted since the last boot; \`nanolin profile switch --restore\` mounts it`,
     );
-  return { generation, mounted, holders: holdersOf(record.retired), recovery };
+  const { holders, namespaces } = pinsOf(record.retired);
+  return { generation, mounted, holders, namespaces, recovery };
 }
 
 const remedies = {

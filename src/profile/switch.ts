@@ -5,12 +5,11 @@ import {
   applyGeneration,
   currentGeneration,
   type Generation,
-  type Holder,
-  holdersOf,
   isEmptyDirectory,
   type LeftOut,
   nextNumber,
   ownRecord,
+  pinsOf,
   planFor,
   readGeneration,
   runRecord,
@@ -142,14 +141,16 @@ async function change(session: Session, wanted: Wanted, options: Change): Promis
   const before = currentGeneration(ctx);
   if (isUp(session, before, wanted)) return unchanged(session, before, wanted.leftOut);
 
-  const applied = await applyGeneration(
-    ctx,
-    numbered(ctx, wanted, options.previous ?? before.number),
-    applyOptions(session, options),
-  );
+  const next = numbered(ctx, wanted, options.previous ?? before.number);
+  // A volatile upper goes with its stack: what it shows is compared while it is there.
+  const foreseen = before.writing === 'volatile' ? countPaths(session, before, next) : undefined;
+  const applied = await applyGeneration(ctx, next, applyOptions(session, options));
   const after = applied.generation;
   const trouble = options.profile ? await afterSwitch(session, before, after, options.profile) : null;
-  if (trouble === null) return report(session, before, applied);
+  if (trouble === null) {
+    const asForeseen = after.leftOut.length === next.leftOut.length;
+    return report(session, before, applied, asForeseen ? foreseen : undefined);
+  }
 
   const undone = { ...before, leftOut: [], reason: `rolled back: ${trouble.message}` };
   const back = numbered(ctx, undone, before.previous);
@@ -232,7 +233,12 @@ async function afterSwitch(
 /** Milliseconds that an enable or disable script may take. */
 const scriptPatience = 60_000;
 
-function report(session: Session, before: Generation, applied: Applied): SwitchResult {
+function report(
+  session: Session,
+  before: Generation,
+  applied: Applied,
+  paths = countPaths(session, before, applied.generation),
+): SwitchResult {
   const { generation, swapped, ms, writers, ways } = applied;
   return {
     profile: generation.profile,
@@ -241,9 +247,9 @@ function report(session: Session, before: Generation, applied: Applied): SwitchR
     changed: true,
     gap: swapped.gap,
     ms,
-    paths: countPaths(session, before, generation),
+    paths,
     leftOut: generation.leftOut,
-    holders: currentHolders(session.ctx),
+    ...currentPins(session.ctx),
     writers,
     rolledBack: null,
     ways,
@@ -260,22 +266,20 @@ function unchanged(session: Session, current: Generation, leftOut: readonly Left
     ms: { plan: 0, prepare: 0, swap: 0, total: 0 },
     paths: { added: 0, removed: 0, changed: 0 },
     leftOut,
-    holders: currentHolders(session.ctx),
+    ...currentPins(session.ctx),
     writers: [],
     rolledBack: null,
     ways: {},
   };
 }
 
-/** Who still has an older generation open; mounts that nobody holds any more are forgotten. */
-function currentHolders(ctx: Context): readonly Holder[] {
+/** Who still has an older generation; mounts that nothing pins any more are forgotten. */
+function currentPins(ctx: Context): Pick<SwitchResult, 'holders' | 'namespaces'> {
   const record = ownRecord(ctx);
-  const holders = holdersOf(record.retired);
-  const retired = record.retired.filter(mount =>
-    holders.some(holder => holder.generation === mount.generation),
-  );
-  if (retired.length < record.retired.length) runRecord(ctx).write({ ...record, retired });
-  return holders;
+  const { holders, namespaces, pinned } = pinsOf(record.retired);
+  if (pinned.length !== record.retired.length || pinned.some(one => !record.retired.includes(one)))
+    runRecord(ctx).write({ ...record, retired: pinned });
+  return { holders, namespaces };
 }
 
 function describeEdit(edit: StackEdit): string {

@@ -4,7 +4,7 @@ import { native, readMountinfo } from '../kernel/index.ts';
 import type { Context, Staged } from '../state/index.ts';
 import { readTarget, type TargetFact, targetFact } from './facts.ts';
 import { currentGeneration, stageGeneration } from './history.ts';
-import { holdersOf } from './holders.ts';
+import { aboutToGo, holdersOf } from './holders.ts';
 import type { Mounter, MounterFactory, StepOf, Swapped } from './mounter.ts';
 import { planSwitch, type Step, type SwitchPlan } from './plan.ts';
 import { type MountRecord, type Move, ownRecord, type Retired, type RunRecord, runRecord } from './record.ts';
@@ -67,7 +67,8 @@ export async function applyGeneration(
   } catch (error) {
     run.unstage();
     // What was visible already is finished or taken back; only a swap that failed half-way has to be switched out of.
-    if (recoverSwitch(ctx)?.apply) await applyGeneration(ctx, currentGeneration(ctx), { ...options, strict: false });
+    if (recoverSwitch(ctx)?.apply)
+      await applyGeneration(ctx, currentGeneration(ctx), { ...options, strict: false });
     throw error;
   }
   const ended = performance.now();
@@ -149,7 +150,7 @@ class Run implements Disposable {
   moves: Move[] = [];
   swapped: Swapped = { ms: 0, gap: false };
   writers: Holder[] = [];
-  retired: Retired[] = [];
+  retired: readonly Retired[] = [];
   preparedAt = performance.now();
   readonly #before: RunRecord;
   readonly #plan: SwitchPlan;
@@ -182,8 +183,8 @@ class Run implements Disposable {
   async meetWriters(step: StepOf<'writers'>): Promise<void> {
     const cover = this.#cover(step.target);
     if (!cover) return;
-    const writing = () =>
-      holdersOf([{ generation: cover.generation, identity: cover.identity }], held => held.writing);
+    const { mounts } = aboutToGo([cover]);
+    const writing = () => holdersOf(mounts, held => held.writing);
     let found = writing();
     const names = () => found.map(writer => `${writer.command} (${writer.pid})`).join(', ');
     if (step.policy === 'refuse' && found.length > 0)
@@ -213,6 +214,8 @@ class Run implements Disposable {
     this.#staged = stageGeneration(this.ctx, this.generation);
     const swap = this.#plan.steps.find(step => step.do === 'swap');
     this.moves = swap ? this.mounter.moves(swap, target => this.#cover(target)) : [];
+    // Copies in other namespaces are known by their ids, which are read while they are mounted.
+    this.retired = aboutToGo(this.moves.flatMap(({ old }) => (old ? [old] : []))).mounts;
     const intent = { to: this.generation, moves: this.moves, kept: this.#plan.kept };
     runRecord(this.ctx).write({ ...this.#before, intent });
     this.ctx.at('switch:intended');
@@ -223,9 +226,6 @@ class Run implements Disposable {
     staged.commit();
     this.#staged = null;
     this.ctx.at('switch:committed');
-    this.retired = this.moves.flatMap(({ old }) =>
-      old ? [{ generation: old.generation, identity: old.identity }] : [],
-    );
     const retired = [...this.#before.retired, ...this.retired];
     runRecord(this.ctx).write({ ...this.#before, mounts: this.mounts(), intent: null, retired });
   }

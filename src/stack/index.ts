@@ -1,7 +1,7 @@
 export { type Applied, type ApplyOptions, applyGeneration, planFor } from './apply.ts';
 export { isEmptyDirectory } from './facts.ts';
 export { BARE, currentGeneration, nextNumber, readGeneration, readHistory } from './history.ts';
-export { holdersOf } from './holders.ts';
+export { aboutToGo, type Going, holdersOf, type Pins, pinsOf } from './holders.ts';
 export { KernelMounter } from './kernel-mounter.ts';
 export { isOurs } from './mounted.ts';
 export type { Mounter, MounterFactory } from './mounter.ts';
@@ -10,9 +10,11 @@ export { type MountRecord, ownRecord, type Retired, runRecord } from './record.t
 export { inspectIntent, type Recovery, recoverSwitch } from './recover.ts';
 export type {
   Generation,
+  Held,
   Holder,
   LayerRef,
   LeftOut,
+  OldView,
   Stack,
   SwitchResult,
   Target,

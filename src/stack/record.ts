@@ -35,10 +35,12 @@ export interface Intent {
   readonly kept: readonly MountRecord[];
 }
 
-/** An older generation's mount that processes may still hold. */
+/** An older generation's mount that processes may still hold, or a copy of it in another namespace; all have one source. */
 export interface Retired {
   readonly generation: number;
   readonly identity: MountIdentity;
+  readonly source: string;
+  readonly target: string;
 }
 
 /** run/nanolin/mounts.json: what is mounted, of this boot and mount namespace alone. */

@@ -48,12 +48,37 @@ export interface LeftOut {
   readonly message: string;
 }
 
+/** One thing that a process has of a stack. */
+export interface Held {
+  readonly what: 'exe' | 'map' | 'fd' | 'cwd' | 'root';
+  /** As its namespace names it; below the target where the stack is in no namespace any more. */
+  readonly path: string;
+  /** fd, map: is it open for writing? */
+  readonly writing: boolean;
+}
+
 /** A process that still has something of an older generation. */
 export interface Holder {
   readonly pid: number;
   readonly command: string;
   readonly generation: number;
   readonly paths: readonly string[];
+  readonly holds: readonly Held[];
+  /** systemd's service unit; null where it belongs to none. */
+  readonly unit: string | null;
+}
+
+/** Another mount namespace in which an old stack stays in sight after a switch. */
+export interface OldView {
+  /** Inode number, as `lsns` shows it. */
+  readonly namespace: number;
+  /** One of its processes. */
+  readonly pid: number;
+  readonly command: string;
+  readonly target: string;
+  readonly generation: number;
+  /** Mount points inside the old stack there, which hold it; empty for a mount that no unmount of ours reaches. */
+  readonly nested: readonly string[];
 }
 
 export interface SwitchResult {
@@ -73,6 +98,8 @@ export interface SwitchResult {
   readonly paths: { readonly added: number; readonly removed: number; readonly changed: number };
   readonly leftOut: readonly LeftOut[];
   readonly holders: readonly Holder[];
+  /** Mount namespaces that keep an older view. */
+  readonly namespaces: readonly OldView[];
   /** Processes that had files open for writing through the old stack. */
   readonly writers: readonly Holder[];
   readonly rolledBack: { readonly from: number; readonly code: string; readonly message: string } | null;

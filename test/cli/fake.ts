@@ -1,6 +1,6 @@
 import { run } from '../../src/cli/run.ts';
 import type { World } from '../../src/cli/world.ts';
-import type { Nanolin, OpenOptions, Plan, ProfileReport, Status } from '../../src/index.ts';
+import type { Nanolin, OpenOptions, PathOwner, Plan, ProfileReport, Status } from '../../src/index.ts';
 import type { Layer } from '../../src/layer/types.ts';
 import type { Generation, SwitchResult } from '../../src/stack/types.ts';
 
@@ -14,6 +14,7 @@ export const switchResult: SwitchResult = {
   paths: { added: 10, removed: 2, changed: 1 },
   leftOut: [],
   holders: [],
+  namespaces: [],
   writers: [],
   rolledBack: null,
   ways: { attach: 'file-backed', place: 'beneath' },
@@ -36,6 +37,7 @@ export const status: Status = {
   ],
   leftOut: [],
   holders: [],
+  namespaces: [],
   recovery: [],
 };
 
@@ -54,8 +56,9 @@ export const layer: Layer = {
 
 const plan: Plan = {
   steps: [{ do: 'attach', layer: 'jq' }, { do: 'beneath' }],
-  paths: { appear: ['/usr/bin/jq'], vanish: [], change: [], masked: [] },
+  paths: { appear: ['/usr/bin/jq'], vanish: [], change: [], masked: [], owner: [], masks: [] },
   processes: [],
+  namespaces: [],
   leftOut: [],
 };
 
@@ -81,6 +84,20 @@ const profileReport: ProfileReport = {
   healthy: null,
   scripts: {},
   problems: [],
+};
+
+export const pathOwner: PathOwner = {
+  path: '/usr/bin/jq',
+  target: '/usr',
+  owner: { layer: 'jq', version: '1.6' },
+  base: false,
+  local: false,
+  visible: true,
+  shared: [],
+  shadowed: [],
+  off: [],
+  chain: [{ layer: 'jq', version: '1.6', role: 'wins', kind: 'file', by: null }],
+  leadsTo: null,
 };
 
 /** Answers like the library and writes down what it was asked. */
@@ -123,6 +140,9 @@ export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}
       switch: answer('profile.switch', switchResult),
       restore: answer('profile.restore', switchResult),
     },
+    owner: answer('owner', [pathOwner]),
+    conflicts: answer('conflicts', { profile: 'web', identical: 2, conflicts: [] }),
+    verify: answer('verify', { local: [], layers: [] }),
     doctor: answer('doctor', {
       kernel: '6.18',
       ok: true,
@@ -149,7 +169,14 @@ export async function cli(
     terminal = false,
     nanolin = {},
     ask = async () => undefined,
-  }: { env?: World['env']; terminal?: boolean; nanolin?: Partial<Nanolin>; ask?: World['ask'] } = {},
+    input = '',
+  }: {
+    env?: World['env'];
+    terminal?: boolean;
+    nanolin?: Partial<Nanolin>;
+    ask?: World['ask'];
+    input?: string | Buffer;
+  } = {},
 ): Promise<Ran> {
   const calls: unknown[][] = [];
   const text = { out: '', err: '' };
@@ -167,6 +194,7 @@ export async function cli(
     stdout: sink('out'),
     stderr: sink('err'),
     ask,
+    input: async () => Buffer.from(input as string),
     open: async options => {
       opened = options;
       return fakeNanolin(calls, nanolin);

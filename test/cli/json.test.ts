@@ -26,7 +26,7 @@ for (const line of [
 test('plan has steps, paths and processes', async () => {
   const plan = JSON.parse((await cli('plan enable a --json')).out);
   assert.equal(plan.steps[0], { do: 'attach', layer: 'jq' });
-  assert.equal(Object.keys(plan.paths), ['appear', 'vanish', 'change', 'masked']);
+  assert.equal(Object.keys(plan.paths), ['appear', 'vanish', 'change', 'masked', 'owner', 'masks']);
   assert.equal(plan.processes, []);
 });
 

@@ -59,7 +59,16 @@ test('names from layers cannot draw on the terminal', async () => {
 });
 
 test('a switch says generation, paths, times, gap and holders', async () => {
-  const holders = [{ pid: 42, command: 'nginx', generation: 3, paths: ['/usr/sbin/nginx', 'b', 'c', 'd'] }];
+  const holders = [
+    {
+      pid: 42,
+      command: 'nginx',
+      generation: 3,
+      paths: ['/usr/sbin/nginx', 'b', 'c', 'd'],
+      holds: [],
+      unit: 'nginx.service',
+    },
+  ];
   const { out } = await cli('enable a', {
     nanolin: { enable: async () => ({ ...switchResult, gap: true, holders }) },
   });
@@ -68,7 +77,7 @@ test('a switch says generation, paths, times, gap and holders', async () => {
   assert.match(out, /^ {2}time +plan 1\.50 ms, prepare 2\.25 ms, swap 0\.13 ms$/m);
   assert.match(out, /^ {2}gap +yes/m);
   assert.match(out, 'still on an old stack: restart them to free it');
-  assert.match(out, /^ {2}42 +nginx +3 +\/usr\/sbin\/nginx b c and 1 more$/m);
+  assert.match(out, /^ {2}42 +nginx \(nginx\.service\) +3 +\/usr\/sbin\/nginx b c and 1 more$/m);
 });
 
 test.run();

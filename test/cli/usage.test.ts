@@ -23,7 +23,7 @@ const wrong: readonly (readonly [line: string, message: string])[] = [
   ['rollback latest', 'GENERATION is a number, not latest'],
   ['profile switch', 'NAME is missing'],
   ['profile switch web --restore', 'NAME and --restore exclude each other'],
-  ['owner /usr/bin/jq', 'unknown command owner'],
+  ['owner', 'too few words: 0 given, 1 needed'],
   ['union -o lowerdir=a t', 'unknown command union'],
 ];
 

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { reportProfile } from '../../src/profile/check.ts';
+import { reportProfile } from '../../src/profile/report.ts';
 import { diffProfiles } from '../../src/profile/diff.ts';
 import { resolve } from './wanted.ts';
 

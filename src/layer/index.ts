@@ -4,7 +4,7 @@ import type { ImportOptions, Layer } from './types.ts';
 export { findLayer, listLayers, readManifest, removeLayer, showFiles } from './list.ts';
 export { type OpenImage, openVerified, openVerifiedSync } from './open.ts';
 export { type Identity, type LayerRecord, sameIdentity } from './record.ts';
-export { recoverImports, unknownImages } from './store.ts';
+export { listPath, recoverImports, unknownImages } from './store.ts';
 export type { ImportOptions, Layer } from './types.ts';
 export { type Verdict, verifyLayers } from './verify.ts';
 

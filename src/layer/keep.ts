@@ -169,7 +169,6 @@ export async function findReusable(
   for (const record of readRecords(ctx).values()) {
     if (record.source !== source || wanted.some(([key, value]) => record[key] !== value)) continue;
     if (!existsSync(listPath(ctx, record.image))) continue;
-    if (!existsSync(listPath(ctx, record.image))) continue;
     try {
       (await openVerified(ctx, record))[Symbol.dispose]();
       return record;

@@ -13,6 +13,7 @@ import { checkBlob, isOciLayout, readOciLayout } from './oci.ts';
 import { dropWhiteouts, mergeUnder } from './oci-merge.ts';
 import { hashFile, type OpenSource, openSource, readHead } from './read-source.ts';
 import { sameIdentity } from './record.ts';
+import { checkNames, keepSigned, readSigned, renewSigned } from './signed.ts';
 import { closeWork, openWork } from './store.ts';
 import { headLength, type ImageFormat, looksLikeImage, readSuperblock } from './superblock.ts';
 import type { ImportOptions, Layer } from './types.ts';
@@ -173,18 +174,23 @@ async function importOci({ ctx, options, source, work }: Import, path: string): 
   return keepTree(ctx, work, tree, { ...origin(source, path, options), named: () => named, source: digest });
 }
 
-/** A foreign image: its own bytes are kept, after a copy that its owner cannot change any more was looked through. */
+/**
+ * A foreign image: its own bytes are kept, after a copy that its owner cannot change any more was looked through. A signature beside it
+ * is always held to: --unsigned is for images that nobody signed, not for signatures that do not fit.
+ */
 async function importImage(
   { ctx, options, source, work }: Import,
   file: OpenSource,
   head: Buffer,
 ): Promise<Layer> {
   const looked = about(source, () => readSuperblock(head, file.size));
-  if (!options.unsigned)
+  const signed = readSigned(ctx, file);
+  if (signed) checkNames(signed, definedOnly({ name: options.name, version: options.version }));
+  else if (!options.unsigned)
     throw new NanolinError(
       'unsigned',
       `${source} is an image that nobody signed`,
-      'look at it, then say --unsigned to take it in for good',
+      'put its .sig and .lst beside it, or look at it, then say --unsigned to take it in for good',
     );
   if (options.format && options.format !== looked.format)
     throw new NanolinError(
@@ -194,9 +200,18 @@ async function importImage(
     );
   const image = join(work, 'image');
   const digest = await copySource(ctx, file, image, source);
-  const known = await findReusable(ctx, digest, { ...like(options), origin: source });
+  if (signed && digest !== signed.manifest.header.sha256)
+    throw new NanolinError(
+      'image-invalid',
+      `${source} is not the image that ${signed.key.name} signed`,
+      'fetch it again',
+    );
+  const known = signed
+    ? await renewSigned(ctx, signed, options.format)
+    : await findReusable(ctx, digest, { ...like(options), origin: source });
   if (known) return known;
   ctx.at('import:image');
+  if (signed) return keepSigned(ctx, work, image, { origin: source }, signed);
   return keepImage(ctx, work, image, { ...origin(source, file.path, options), source: digest });
 }
 

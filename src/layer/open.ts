@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { NanolinError } from '../error/index.ts';
 import { native } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
+import { checkTrusted } from '../trust/index.ts';
 import { putRecord, readRecords } from './layer-index.ts';
 import { hashFile } from './read-source.ts';
 import { equalIdentities, type Identity, identityOf, type LayerRecord } from './record.ts';
@@ -23,7 +24,8 @@ type Wanted = Pick<Layer, 'name' | 'image' | 'digest'>;
 /**
  * Opens a stored image for mounting, after checks by descriptor: a regular file of root's that nobody may write or has open for writing,
  * untouched since it was recorded. What is untouched is not read, so the time does not depend on the size; what was touched is hashed
- * again, and if it is the same the record is renewed. Throws layer-missing or image-changed, naming the layer.
+ * again, and if it is the same the record is renewed. A signed layer is held to its key, which may have been taken away since. Throws
+ * layer-missing, image-changed or unsigned, naming the layer.
  */
 export function openVerifiedSync(ctx: Context, wanted: Wanted): OpenImage {
   const record = recordOf(ctx, wanted);
@@ -90,7 +92,13 @@ function recordOf(ctx: Context, { name, image, digest }: Wanted): LayerRecord {
   const record = readRecords(ctx).get(image);
   if (!record) throw gone(`${name} is not on record: ${image}`);
   if (record.digest !== digest) throw changed({ name }, `${image} was imported again with other content`);
+  checkSigner(ctx, record);
   return record;
+}
+
+/** Throws unsigned, naming the key, when the key that signed a layer is not trusted any more. */
+export function checkSigner(ctx: Context, { name, signedBy = '', signer }: LayerRecord): void {
+  if (signer !== undefined) checkTrusted(ctx, { name: signedBy, fingerprint: signer }, name);
 }
 
 /** The identity that was taken before the hash: a write in between shows as a difference. */

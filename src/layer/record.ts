@@ -16,6 +16,8 @@ export interface LayerRecord extends Layer {
   readonly source: string;
   /** SHA-256 of the .lst beside the image. */
   readonly manifest: string;
+  /** Fingerprint of the key that signed it: the layer is attached while that key is trusted, whatever its file is called. */
+  readonly signer?: string;
   readonly identity: Identity;
 }
 

@@ -12,8 +12,13 @@ export interface Layer {
   readonly digest: string;
   /** Where it came from, as the admin wrote it: `deb:jq=1.6`, `/srv/tree`. */
   readonly origin: string;
-  /** `made`: this machine made the image from a source; `accepted`: a foreign image taken in with --unsigned. */
-  readonly trust: 'made' | 'accepted';
+  /**
+   * `made`: this machine made the image from a source; `accepted`: a foreign image taken in with --unsigned; `signed`: a foreign image
+   * that a trusted key vouches for.
+   */
+  readonly trust: 'made' | 'accepted' | 'signed';
+  /** Name of that key when it was imported. */
+  readonly signedBy?: string;
   /** Entries of the image, by the manifest. */
   readonly files: number;
 }

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { NanolinError } from '../error/index.ts';
 import type { Context } from '../state/index.ts';
 import { findLayer, listLayers, readManifest } from './list.ts';
-import { checkFile, openImage, rehash } from './open.ts';
+import { checkFile, checkSigner, openImage, rehash } from './open.ts';
 import type { LayerRecord } from './record.ts';
 import type { Layer } from './types.ts';
 
@@ -29,6 +29,7 @@ export async function verifyLayers(ctx: Context, queries: readonly string[]): Pr
 
 async function problemOf(ctx: Context, layer: LayerRecord): Promise<string | null> {
   try {
+    checkSigner(ctx, layer);
     const fd = openImage(ctx, layer);
     try {
       checkFile(ctx, layer, fd);

@@ -28,8 +28,10 @@ async function runInNamespace(wanted: readonly string[]): Promise<void> {
   if (unknown !== undefined)
     throw new Error(`no bench ${unknown}: there are ${Object.keys(benches).join(', ')}`);
   const directory = mkdtempSync(join(tmpdir(), 'nanolin-bench-'));
-  // ^C reaches the bench as well; it is waited for.
+  const stopped = new AbortController();
+  // ^C reaches the bench by itself; either way its end is waited for.
   process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => stopped.abort());
   try {
     for (const name of wanted) {
       const own = join(directory, name);
@@ -45,7 +47,7 @@ async function runInNamespace(wanted: readonly string[]): Promise<void> {
           import.meta.filename,
           name,
         ],
-        { stdio: 'inherit', reject: false, env: { [scratchVariable]: own } },
+        { stdio: 'inherit', reject: false, cancelSignal: stopped.signal, env: { [scratchVariable]: own } },
       );
       if (exitCode !== 0) process.exitCode = exitCode ?? 1;
       if (signal) break;

@@ -89,9 +89,9 @@ class Search {
     }
   }
 
-  async owner(path: string): Promise<PathOwner> {
+  async owner(asked: string): Promise<PathOwner> {
     await this.#breathe();
-    const { target, inside } = locate(path, this.#stacks.targets);
+    const { path, target, inside } = locate(asked, this.#stacks.targets);
     if (target === null) return this.#outside(path);
     const { union } = target;
     const { owner, local, visible, shared, shadowed, off } = ownerOf(

@@ -6,7 +6,7 @@ import type { Context } from '../state/index.ts';
 import { checkTrusted } from '../trust/index.ts';
 import { putRecord, readRecords } from './layer-index.ts';
 import { hashFile } from './read-source.ts';
-import { equalIdentities, type Identity, identityOf, type LayerRecord } from './record.ts';
+import { equalIdentities, type Identity, identityIn, identityOf, type LayerRecord } from './record.ts';
 import { imagePath } from './store.ts';
 import type { Layer } from './types.ts';
 
@@ -80,12 +80,12 @@ export function openImage(ctx: Context, { name, image }: Pick<Layer, 'name' | 'i
 
 /** The checks that need no reading; returns what the file is now. */
 export function checkFile(ctx: Context, wanted: Pick<Layer, 'name'>, fd: number): Identity {
-  const stat = fstatSync(fd);
+  const stat = fstatSync(fd, { bigint: true });
   if (!stat.isFile()) throw changed(wanted, 'it is no regular file');
-  if (stat.uid !== 0) throw changed(wanted, `it belongs to user ${stat.uid}, not to root`);
-  if ((stat.mode & 0o222) !== 0) throw changed(wanted, 'it may be written to');
+  if (stat.uid !== 0n) throw changed(wanted, `it belongs to user ${stat.uid}, not to root`);
+  if ((stat.mode & 0o222n) !== 0n) throw changed(wanted, 'it may be written to');
   if (!unwritten(ctx, fd)) throw changed(wanted, 'a process has it open for writing');
-  return identityOf(fd);
+  return identityIn(stat);
 }
 
 function recordOf(ctx: Context, { name, image, digest }: Wanted): LayerRecord {

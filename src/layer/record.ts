@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { type BigIntStats, fstatSync } from 'node:fs';
 import type { Layer } from './types.ts';
 
 /** What a file system says about a file that nobody touched: a change of content or of owner changes one of them. */
@@ -22,7 +22,10 @@ export interface LayerRecord extends Layer {
 }
 
 export function identityOf(fd: number): Identity {
-  const stat = fstatSync(fd, { bigint: true });
+  return identityIn(fstatSync(fd, { bigint: true }));
+}
+
+export function identityIn(stat: BigIntStats): Identity {
   return {
     dev: String(stat.dev),
     ino: String(stat.ino),

@@ -1,6 +1,6 @@
 import type { ProfileRecipe } from '../formats/index.ts';
 import type { Layer } from '../layer/types.ts';
-import type { Target, Writing } from '../stack/types.ts';
+import type { LeftOut, Target, Writing } from '../stack/types.ts';
 import { enabledLayers } from './enabled.ts';
 import { lineage, type Recipes } from './lineage.ts';
 import { layerMissing, pickLayer, queryName } from './pick.ts';
@@ -19,6 +19,8 @@ export interface Resolved {
   readonly healthy: { readonly body: string; readonly timeoutMs: number } | null;
   /** Imports first, in the order they are written. */
   readonly scripts: readonly { readonly event: string; readonly body: string; readonly profile: string }[];
+  /** What the store lacks, as the recipe writes it; each is a problem, too. */
+  readonly leftOut: readonly LeftOut[];
   readonly problems: readonly Problem[];
 }
 
@@ -42,11 +44,9 @@ export function resolveProfile(
   const { order, problems } = lineage(name, recipes);
   const { targets, problems: unfit } = mergeTargets(order, targetIsEmpty);
   const { enabled, problems: idle } = enabledLayers(order, query => pickLayer(query, store));
-  const missing = enabled.flatMap(({ query, layer }) => {
-    if (layer !== null) return [];
-    const { code, message, hint } = layerMissing(query, store);
-    return problem(code, message, hint ?? null, false);
-  });
+  const missing = enabled.flatMap(({ text, query, layer }) =>
+    layer === null ? [{ text, error: layerMissing(query, store) }] : [],
+  );
   const nowhere =
     order.length > 0 && problems.length === 0 && order.every(recipe => recipe.targets.length === 0)
       ? [
@@ -73,7 +73,14 @@ export function resolveProfile(
     scripts: order.flatMap(recipe =>
       recipe.scripts.map(({ event, body }) => ({ event, body, profile: recipe.name })),
     ),
-    problems: [...problems, ...unfit, ...nowhere, ...missing, ...idle],
+    leftOut: missing.map(({ text, error: { code, message } }) => ({ layer: text, code, message })),
+    problems: [
+      ...problems,
+      ...unfit,
+      ...nowhere,
+      ...missing.map(({ error }) => problem(error.code, error.message, error.hint ?? null, false)),
+      ...idle,
+    ],
   };
 }
 

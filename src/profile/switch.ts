@@ -109,10 +109,7 @@ export async function resolveNow(session: Session, name: string): Promise<Resolv
 }
 
 export function wantedBy(resolved: Resolved, options: ChangeOptions): Wanted {
-  const missing: LeftOut[] = resolved.problems.flatMap(({ code, message }) =>
-    code === 'layer-missing' ? [{ layer: message.split(':', 1)[0] ?? message, code, message }] : [],
-  );
-  const [first] = missing;
+  const [first] = resolved.leftOut;
   if (options.strict && first)
     throw new NanolinError('layer-missing', first.message, 'import it, or switch without --strict');
   return {
@@ -125,7 +122,7 @@ export function wantedBy(resolved: Resolved, options: ChangeOptions): Wanted {
       const { name, version, stamp, digest, image } = layer;
       return [{ name, version, stamp, digest, image }];
     }),
-    leftOut: missing,
+    leftOut: resolved.leftOut,
   };
 }
 

@@ -57,13 +57,29 @@ export async function applyGeneration(
   const record = ownRecord(ctx);
   const { plan, targets } = planWith(ctx, wanted, record, options);
   const planned = performance.now();
+  const { generation, swapped, preparedAt, writers, mounter, retired } = await carryOut(
+    new Run(ctx, wanted, record, plan, targets, options),
+    plan,
+  );
+  const ms = {
+    plan: planned - started,
+    prepare: preparedAt - planned,
+    swap: swapped.ms,
+    total: performance.now() - started,
+  };
+  return { generation, swapped, ms, writers, ways: mounter.ways, retired };
+}
 
-  using run = new Run(ctx, wanted, record, plan, targets, options);
+/** Disposes the run: with its descriptors goes what is left of the old stack. */
+async function carryOut(running: Run, plan: SwitchPlan): Promise<Run> {
+  using run = running;
+  const { ctx, options } = run;
   try {
     for (const step of plan.steps) {
       ctx.at(`switch:${step.do}`);
       await execute(run, step);
     }
+    return run;
   } catch (error) {
     run.unstage();
     // What was visible already is finished or taken back; only a swap that failed half-way has to be switched out of.
@@ -71,20 +87,6 @@ export async function applyGeneration(
       await applyGeneration(ctx, currentGeneration(ctx), { ...options, strict: false });
     throw error;
   }
-  const ended = performance.now();
-  return {
-    generation: run.generation,
-    swapped: run.swapped,
-    ms: {
-      plan: planned - started,
-      prepare: run.preparedAt - planned,
-      swap: run.swapped.ms,
-      total: ended - started,
-    },
-    writers: run.writers,
-    ways: run.mounter.ways,
-    retired: run.retired,
-  };
 }
 
 function execute<K extends Step['do']>(run: Run, step: StepOf<K>): void | Promise<void> {

@@ -12,6 +12,8 @@ export type {
   VerifyReport,
 } from './profile/types.ts';
 
+export type { KeyOffer, KeyReport } from './trust/types.ts';
+
 import type { Layer } from './layer/types.ts';
 import type {
   ConflictReport,
@@ -23,6 +25,7 @@ import type {
 } from './profile/types.ts';
 import type { Generation, Held, Holder, LeftOut, OldView, SwitchResult, Writers } from './stack/types.ts';
 import type { Forced, Log, Progress } from './state/context.ts';
+import type { KeyOffer, KeyReport } from './trust/types.ts';
 
 export interface OpenOptions {
   /** etc/nanolin, var/lib/nanolin and run/nanolin are below it. Default `/`. */
@@ -162,6 +165,16 @@ export interface Nanolin {
     switch(name: string, options?: SwitchOptions): Promise<SwitchResult>;
     /** Brings the last committed generation back after a reboot. */
     restore(options?: SwitchOptions): Promise<SwitchResult>;
+  };
+  key: {
+    /** Makes NAME.sec and NAME.pub in etc/nanolin/keys; the key is trusted from then on. With null anybody who reads it can sign. */
+    create(name: string, options: { password: string | null }): Promise<KeyReport>;
+    list(): Promise<readonly KeyReport[]>;
+    show(name: string): Promise<KeyReport>;
+    /** What a .pub file holds, to compare its fingerprint before `trust`. */
+    inspect(file: string): Promise<KeyOffer>;
+    /** The fingerprint is the consent: 64 hex digits in any grouping. A file that holds another key by now is refused. */
+    trust(file: string, options: { fingerprint: string }): Promise<KeyReport>;
   };
   /** Who owns each path of the live stacks, by path or pattern; one that nobody has is answered as not visible. */
   owner(

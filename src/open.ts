@@ -30,6 +30,7 @@ import {
 } from './profile/index.ts';
 import { currentGeneration, KernelMounter, ownRecord, readHistory } from './stack/index.ts';
 import { type Context, pathsBelow } from './state/index.ts';
+import { inspectKey, listKeys, newKey, showKey, trustKey } from './trust/index.ts';
 
 /** Opens a nanolin on this machine. Nothing is written or locked until a writing call is made; close gives back what it holds. */
 export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
@@ -70,6 +71,14 @@ export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
       diff: async (a, b) => diffProfiles(await resolveNow(session, a), await resolveNow(session, b)),
       switch: (name, change = {}) => switchProfile(session, name, change),
       restore: (change = {}) => restore(session, change),
+    },
+    key: {
+      create: (name, options) => writing(session, `making the key ${name}`, () => newKey(ctx, name, options)),
+      list: async () => listKeys(ctx),
+      show: async name => showKey(ctx, name),
+      inspect: async file => inspectKey(ctx, file),
+      trust: (file, options) =>
+        writing(session, `trusting ${file}`, async () => trustKey(ctx, file, options)),
     },
     owner: (paths, asked = {}) => ownersOf(session, paths, asked),
     conflicts: profile => conflictsOf(session, profile),

@@ -3,7 +3,7 @@ import type { Nanolin } from '../index.ts';
 import type { Block } from './paper.ts';
 
 /** What a word or a flag's value names; completion offers those. */
-export type Names = 'layer' | 'profile' | 'generation' | 'file';
+export type Names = 'layer' | 'profile' | 'generation' | 'key' | 'file';
 
 /** A positional word, `NAME` in the usage line. */
 export interface Word {
@@ -48,6 +48,10 @@ export interface Bench {
   open(): Promise<Nanolin>;
   /** True without asking where nobody can be asked: --yes, --json, or no terminal. */
   agreed(question: string): Promise<boolean>;
+  /** What somebody answers; undefined where nobody can be asked. */
+  asked(question: string): Promise<boolean | undefined>;
+  /** The same for what nobody may see. */
+  hidden(question: string): Promise<string | undefined>;
   /** All of standard input. */
   input(): Promise<Buffer>;
 }

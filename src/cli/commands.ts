@@ -3,6 +3,7 @@ import { completion } from './completion.ts';
 import { conflicts } from './conflicts.ts';
 import { doctor } from './doctor.ts';
 import { history, rollback } from './history.ts';
+import { keyCommands } from './key.ts';
 import { layerCommands } from './layer.ts';
 import { owner } from './owner.ts';
 import { plans } from './plan.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   verify,
   ...layerCommands,
   ...profileCommands,
+  ...keyCommands,
   doctor,
   completion,
 ];

@@ -118,6 +118,8 @@ export async function namesFrom(nanolin: Nanolin, names: Names): Promise<readonl
       return (await nanolin.profile.list()).map(({ name }) => name);
     case 'generation':
       return (await nanolin.history()).map(({ number }) => String(number));
+    case 'key':
+      return (await nanolin.key.list()).map(({ name }) => name);
     case 'file':
       return [];
   }

@@ -20,7 +20,7 @@ const importing: Command = {
     name: { value: 'N', about: 'name of the layer; by default what the source says' },
     version: { value: 'V', about: 'version of the layer; by default what the source says' },
     format: { value: 'F', choices: ['erofs', 'squashfs'], about: 'file system of the image; default erofs' },
-    unsigned: { about: 'take an image in that nobody signed' },
+    unsigned: { about: 'take an image in that nobody signed; a .sig beside it is always checked' },
   },
   example: 'nanolin layer import deb:jq',
   async run(request, bench) {

@@ -26,6 +26,7 @@ export async function main(openLibrary: World['open'] = open): Promise<void> {
     stdout: await standardSink(1),
     stderr: await standardSink(2),
     ask: askAtTerminal,
+    askHidden: async question => (await import('./hidden.ts')).askHidden(question),
     input: readInput,
     open: openLibrary,
   });

@@ -47,10 +47,14 @@ async function answer(request: Request, world: World): Promise<Answer> {
       return opened;
     },
     async agreed(question) {
-      if (request.flags.yes || request.flags.json) return true;
-      const said = await world.ask(render([[`${question} [y/N]`]], look(world.stderr, world)));
-      return said === undefined || /^y(es)?$/i.test(said.trim());
+      return Boolean(request.flags.yes || request.flags.json) || ((await bench.asked(question)) ?? true);
     },
+    async asked(question) {
+      const lines = `${question} [y/N]`.split('\n').map(line => [line]);
+      const said = await world.ask(render(lines, look(world.stderr, world)));
+      return said === undefined ? undefined : /^y(es)?$/i.test(said.trim());
+    },
+    hidden: question => world.askHidden(render([[question]], { terminal: true, colour: false }).trimEnd()),
   };
   try {
     return await request.command.run(request, bench);

@@ -15,6 +15,8 @@ export interface World {
   readonly stderr: Sink;
   /** Asks on the terminal; undefined where nobody is there. */
   readonly ask: (question: string) => Promise<string | undefined>;
+  /** The same without echo, wherever standard input comes from. */
+  readonly askHidden: (question: string) => Promise<string | undefined>;
   /** All of standard input; throws usage when it is too long to be a list. */
   readonly input: () => Promise<Buffer>;
   readonly open: (options: OpenOptions) => Promise<Nanolin>;

@@ -1,6 +1,15 @@
 import { run } from '../../src/cli/run.ts';
 import type { World } from '../../src/cli/world.ts';
-import type { Nanolin, OpenOptions, PathOwner, Plan, ProfileReport, Status } from '../../src/index.ts';
+import type {
+  KeyOffer,
+  KeyReport,
+  Nanolin,
+  OpenOptions,
+  PathOwner,
+  Plan,
+  ProfileReport,
+  Status,
+} from '../../src/index.ts';
 import type { Layer } from '../../src/layer/types.ts';
 import type { Generation, SwitchResult } from '../../src/stack/types.ts';
 
@@ -100,6 +109,24 @@ export const pathOwner: PathOwner = {
   leadsTo: null,
 };
 
+export const keyReport: KeyReport = {
+  name: 'vendor',
+  fingerprint: '0123456789abcdef'.repeat(4),
+  number: '0123456789abcdef',
+  comment: 'vendor public key',
+  trusted: true,
+  secret: 'none',
+  problem: null,
+};
+
+export const keyOffer: KeyOffer = {
+  name: 'vendor',
+  fingerprint: '0123456789abcdef'.repeat(4),
+  number: '0123456789abcdef',
+  comment: 'vendor public key',
+  trusted: false,
+};
+
 /** Answers like the library and writes down what it was asked. */
 export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}): Nanolin {
   const answer =
@@ -140,6 +167,13 @@ export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}
       switch: answer('profile.switch', switchResult),
       restore: answer('profile.restore', switchResult),
     },
+    key: {
+      create: answer('key.create', keyReport),
+      list: answer('key.list', [keyReport]),
+      show: answer('key.show', keyReport),
+      inspect: answer('key.inspect', keyOffer),
+      trust: answer('key.trust', keyReport),
+    },
     owner: answer('owner', [pathOwner]),
     conflicts: answer('conflicts', { profile: 'web', identical: 2, conflicts: [] }),
     verify: answer('verify', { local: [], layers: [] }),
@@ -169,12 +203,14 @@ export async function cli(
     terminal = false,
     nanolin = {},
     ask = async () => undefined,
+    askHidden = async () => undefined,
     input = '',
   }: {
     env?: World['env'];
     terminal?: boolean;
     nanolin?: Partial<Nanolin>;
     ask?: World['ask'];
+    askHidden?: World['askHidden'];
     input?: string | Buffer;
   } = {},
 ): Promise<Ran> {
@@ -194,6 +230,7 @@ export async function cli(
     stdout: sink('out'),
     stderr: sink('err'),
     ask,
+    askHidden,
     input: async () => Buffer.from(input as string),
     open: async options => {
       opened = options;

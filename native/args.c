@@ -60,6 +60,23 @@ char *value_text(napi_env env, napi_value value) {
   return text;
 }
 
+/* A path may be bytes: a name is not always UTF-8. */
+static char *value_path(napi_env env, napi_value value) {
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  bool typed = false;
+  if (napi_is_typedarray(env, value, &typed) != napi_ok || !typed) return value_text(env, value);
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array ||
+      length == 0 || length > TEXT_MAX || memchr(data, 0, length) != NULL)
+    return NULL;
+  char *path = malloc(length + 1);
+  if (path == NULL) return NULL;
+  memcpy(path, data, length);
+  path[length] = 0;
+  return path;
+}
+
 napi_value take_any(struct args *a) {
   return !a->failed && a->next < a->count ? a->value[a->next++] : NULL;
 }
@@ -111,16 +128,24 @@ bool take_bool(struct args *a, const char *what) {
   return false;
 }
 
-const char *take_text(struct args *a, const char *what) {
+static const char *take(struct args *a, char *(*convert)(napi_env, napi_value), const char *what, const char *wanted) {
   napi_value value = take_any(a);
   if (a->failed) return NULL;
-  char *text = a->owns < sizeof(a->owned) / sizeof(a->owned[0]) ? value_text(a->env, value) : NULL;
+  char *text = a->owns < sizeof(a->owned) / sizeof(a->owned[0]) ? convert(a->env, value) : NULL;
   if (text == NULL) {
-    args_refuse(a, what, "a string without NUL");
+    args_refuse(a, what, wanted);
     return NULL;
   }
   a->owned[a->owns++] = text;
   return text;
+}
+
+const char *take_text(struct args *a, const char *what) {
+  return take(a, value_text, what, "a string without NUL");
+}
+
+const char *take_path(struct args *a, const char *what) {
+  return take(a, value_path, what, "a string or bytes without NUL");
 }
 
 const char *take_text_or_null(struct args *a, const char *what) {

@@ -35,6 +35,8 @@ uint64_t take_u64(struct args *a, const char *what);
 bool take_bool(struct args *a, const char *what);
 /* Lives until args_free; a string with a NUL in it is refused, the kernel would read a shorter one. */
 const char *take_text(struct args *a, const char *what);
+/* As take_text, or the bytes of a name that is not UTF-8. */
+const char *take_path(struct args *a, const char *what);
 const char *take_text_or_null(struct args *a, const char *what);
 /* NULL when it is absent. */
 struct scratch *take_scratch(struct args *a);

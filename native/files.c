@@ -76,7 +76,7 @@ static napi_value membarrier_global(napi_env env, napi_callback_info info) {
 
 static napi_value js_lsetxattr(napi_env env, napi_callback_info info) {
   struct args a = args_of(env, info);
-  const char *path = take_text(&a, "path"), *name = take_text(&a, "name");
+  const char *path = take_path(&a, "path"), *name = take_text(&a, "name");
   napi_value value = take_any(&a);
   napi_typedarray_type type;
   size_t length = 0;
@@ -115,7 +115,7 @@ static ssize_t read_xattr(const char *path, const char *name, char **out) {
 
 static napi_value js_lgetxattr(napi_env env, napi_callback_info info) {
   struct args a = args_of(env, info);
-  const char *path = take_text(&a, "path"), *name = take_text(&a, "name");
+  const char *path = take_path(&a, "path"), *name = take_text(&a, "name");
   napi_value result = NULL;
   if (!a.failed) {
     char *data = NULL;
@@ -130,7 +130,7 @@ static napi_value js_lgetxattr(napi_env env, napi_callback_info info) {
 
 static napi_value js_llistxattr(napi_env env, napi_callback_info info) {
   struct args a = args_of(env, info);
-  const char *path = take_text(&a, "path");
+  const char *path = take_path(&a, "path");
   napi_value result = NULL;
   if (!a.failed) {
     char *data = NULL;
@@ -153,7 +153,7 @@ static napi_value js_llistxattr(napi_env env, napi_callback_info info) {
 static napi_value js_mknod(napi_env env, napi_callback_info info) {
   struct args a = args_of(env, info);
   struct call c = {.name = "mknodat", .number = SYS_mknodat, .arg = {AT_FDCWD}};
-  c.path = take_text(&a, "path");
+  c.path = take_path(&a, "path");
   c.arg[1] = (long)c.path;
   c.arg[2] = take_u32(&a, "mode");
   uint32_t major = take_u32(&a, "major"), minor = take_u32(&a, "minor");

@@ -32,6 +32,8 @@ export interface Scratch {
   readonly __scratch: never;
 }
 
+type Path = string | Uint8Array;
+
 export interface MountIdentity {
   /** Mount id as mountinfo shows it; reused after the mount is gone. */
   readonly id: number;
@@ -135,10 +137,11 @@ export interface Native {
   /** Walks /proc once: who has one of these mounts (reusable ids) open, mapped, as cwd, root or executable. */
   heldBy(mounts: readonly number[]): HeldBy[];
 
-  lsetxattr(path: string, name: string, value: Uint8Array): void;
-  llistxattr(path: string): string[];
-  lgetxattr(path: string, name: string): Uint8Array;
-  mknod(path: string, mode: number, major: number, minor: number): void;
+  /** A path may be bytes: a name is not always UTF-8. */
+  lsetxattr(path: Path, name: string, value: Uint8Array): void;
+  llistxattr(path: Path): string[];
+  lgetxattr(path: Path, name: string): Uint8Array;
+  mknod(path: Path, mode: number, major: number, minor: number): void;
 }
 
 const built = 'native/build/Release/nanolin.node';

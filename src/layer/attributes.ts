@@ -1,7 +1,7 @@
 import { native } from '../kernel/index.ts';
 
 /** The extended attributes of one entry, itself and not what it points to; undefined when it has none. */
-export function readAttributes(path: string): Record<string, Uint8Array> | undefined {
+export function readAttributes(path: Buffer): Record<string, Uint8Array> | undefined {
   const names = listAttributes(path);
   if (names.length === 0) return undefined;
   // No prototype: an attribute may be called anything.
@@ -10,7 +10,7 @@ export function readAttributes(path: string): Record<string, Uint8Array> | undef
   return found;
 }
 
-function listAttributes(path: string): string[] {
+function listAttributes(path: Buffer): string[] {
   try {
     return native.llistxattr(path);
   } catch (error) {

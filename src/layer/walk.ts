@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import {
   type BigIntStats,
@@ -17,7 +16,6 @@ import type { Context } from '../state/index.ts';
 import { readAttributes } from './attributes.ts';
 import { judgeEntry, judgeName } from './judge-entry.ts';
 import { limits } from './limits.ts';
-import { readOddAttributes } from './odd-attributes.ts';
 
 /**
  * Reads a whole tree once: every entry with its attributes and the SHA-256 of every file, and refuses (image-hostile) what no layer
@@ -28,7 +26,6 @@ export async function walkTree(ctx: Context, root: string, subject: string): Pro
   const walk = new Walk(ctx, root, subject);
   try {
     await walk.directory('');
-    await walk.oddNames();
   } catch (error) {
     throw asFinding(error, subject);
   }
@@ -44,8 +41,6 @@ class Walk {
   /** Directories by inode: a crafted image can hold itself. */
   readonly #directories = new Set<bigint>();
   readonly #hardLinks = new Map<bigint, { inode: number; sha256: string | undefined }>();
-  /** Where the entries are whose names are not UTF-8. */
-  readonly #odd = new Map<string, number>();
   #bytes = 0;
   #resume = performance.now() + 20;
 
@@ -65,23 +60,6 @@ class Walk {
       await this.#breathe();
       await this.#entry(path === '' ? name : `${path}/${name}`);
     }
-  }
-
-  /** Entries whose names are not UTF-8 get their attributes, and are judged again with them. */
-  async oddNames(): Promise<void> {
-    const found = await readOddAttributes(this.#ctx, this.#root, [...this.#odd.keys()]);
-    for (const [path, xattrs] of found) {
-      const at = this.#odd.get(path) ?? -1;
-      const entry = this.entries[at];
-      if (!entry) continue;
-      this.entries[at] = { ...entry, xattrs };
-      const why = judgeEntry({ ...entry, xattrs });
-      if (why !== null) throw hostile(path, why);
-    }
-  }
-
-  #later(path: string): undefined {
-    this.#odd.set(path, this.entries.length);
   }
 
   async #entry(path: string): Promise<void> {
@@ -139,10 +117,7 @@ class Walk {
     what: Pick<Entry, 'type' | 'size' | 'sha256' | 'link' | 'device'>,
   ): void {
     const mode = Number(stat.mode & 0o7777n);
-    const bytes = Buffer.from(path, 'latin1');
-    const xattrs = isUtf8(bytes)
-      ? readAttributes(`${this.#root}/${bytes.toString('utf8')}`)
-      : this.#later(path);
+    const xattrs = readAttributes(this.#at(path));
     const tags = [
       ...((mode & 0o4000) !== 0 ? ['setuid'] : []),
       ...((mode & 0o2000) !== 0 && what.type === 'file' ? ['setgid'] : []),

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -86,7 +85,7 @@ class LiveNode implements Node {
   }
 
   xattrs(): string {
-    const names = this.#ask(path => this.#reader.llistxattr(path)) ?? [];
+    const names = orNone(() => this.#reader.llistxattr(this.#where)) ?? [];
     return names
       .filter(telling)
       .map(name => `${name}=${this.#xattr(name)?.toString('base64') ?? ''}`)
@@ -114,25 +113,8 @@ class LiveNode implements Node {
   }
 
   #xattr(name: string): Buffer | undefined {
-    const value = this.#ask(path => this.#reader.lgetxattr(path, name));
+    const value = orNone(() => this.#reader.lgetxattr(this.#where, name));
     return value && Buffer.from(value);
-  }
-
-  /**
-   * The addon takes text. A directory whose name is no UTF-8 is asked through a descriptor; there is no such way to other things
-   * (an l-call stops at the link in /proc), so they count as having no xattrs.
-   */
-  #ask<T>(question: (path: string) => T): T | undefined {
-    if (isUtf8(this.#where)) return orNone(() => question(this.#where.toString()));
-    if (!this.#stat.isDirectory()) return undefined;
-    return orNone(() => {
-      const fd = openSync(this.#where, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-      try {
-        return question(`/proc/self/fd/${fd}/.`);
-      } finally {
-        closeSync(fd);
-      }
-    });
   }
 }
 

@@ -182,6 +182,20 @@ test('a file that somebody has open for writing is not unwritten', () => {
   closeSync(reader);
 });
 
+test('a path may be bytes that are no UTF-8', () => {
+  using place = new Place();
+  const path = Buffer.concat([Buffer.from(place.path('/')), Buffer.from([0xff, 0xfe])]);
+  writeFileSync(path, '');
+  native.lsetxattr(path, 'user.x', Buffer.from('value'));
+  assert.equal(native.llistxattr(path), ['user.x']);
+  assert.is(Buffer.from(native.lgetxattr(path, 'user.x')).toString(), 'value');
+  for (const wrong of [Buffer.from([0x61, 0, 0x62]), Buffer.alloc(0), new Uint16Array(2)])
+    assert.throws(
+      () => native.llistxattr(wrong as never),
+      (error: unknown) => error instanceof TypeError,
+    );
+});
+
 test('extended attributes come back as bytes', () => {
   using place = new Place();
   writeFileSync(place.path('f'), '');

@@ -1,15 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  type Stats,
-} from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { type Entry, printManifest } from '../../src/formats/index.ts';
 import { native } from '../../src/kernel/index.ts';
 import { bytes } from './generate.ts';
@@ -27,13 +17,9 @@ export function walk(root: string): Map<string, Met> {
   const met = new Map<string, Met>();
   for (const { path, where, stat } of everything(root)) {
     const { mode, uid, gid, ino } = stat;
-    const looks = [
-      mode.toString(8),
-      uid,
-      gid,
-      inside(where, stat),
-      JSON.stringify(userXattrs(where, stat)),
-    ].join(' ');
+    const looks = [mode.toString(8), uid, gid, inside(where, stat), JSON.stringify(userXattrs(where))].join(
+      ' ',
+    );
     met.set(path, { dir: stat.isDirectory(), looks, ino });
   }
   return met;
@@ -86,7 +72,7 @@ function inside(where: Buffer, stat: Stats): string {
 
 function entryOf(where: Buffer, stat: Stats): Omit<Entry, 'path'> {
   const { mode, uid, gid, size, rdev } = stat;
-  const all = xattrs(where, stat);
+  const all = xattrs(where);
   const owner = { mode: mode & 0o7777, uid, gid, ...(Object.keys(all).length > 0 ? { xattrs: all } : {}) };
   if (stat.isDirectory()) return { type: 'dir', ...owner };
   if (stat.isSymbolicLink()) return { type: 'link', ...owner, link: inside(where, stat) };
@@ -100,26 +86,14 @@ function fileEntry(path: string): Entry {
   return { path, type: 'file', mode: 0o644, uid: 0, gid: 0, size: 0, sha256: sha256('') };
 }
 
-function userXattrs(where: Buffer, stat: Stats): [string, string][] {
-  return Object.entries(xattrs(where, stat))
+function userXattrs(where: Buffer): [string, string][] {
+  return Object.entries(xattrs(where))
     .filter(([name]) => name.startsWith('user.'))
     .map(([name, value]) => [name, Buffer.from(value).toString()]);
 }
 
-/** The addon takes text: a directory of another name is reached through a descriptor, and no other such thing has xattrs here. */
-function xattrs(where: Buffer, stat: Stats): Record<string, Uint8Array> {
-  if (isUtf8(where)) return all(where.toString());
-  if (!stat.isDirectory()) return {};
-  const fd = openSync(where, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    return all(`/proc/self/fd/${fd}/.`);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function all(path: string): Record<string, Uint8Array> {
-  return Object.fromEntries(native.llistxattr(path).map(name => [name, native.lgetxattr(path, name)]));
+function xattrs(where: Buffer): Record<string, Uint8Array> {
+  return Object.fromEntries(native.llistxattr(where).map(name => [name, native.lgetxattr(where, name)]));
 }
 
 function sha256(data: string | Buffer): string {

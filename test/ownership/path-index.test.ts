@@ -143,6 +143,19 @@ test('several blocks and levels answer as one', async ({ file }) => {
   assert.is([...index.below('')].length, model.size - 1);
 });
 
+test('a directory that hundreds bring is answered with all of them, and only them', async ({ file }) => {
+  const packages = Object.fromEntries(
+    Array.from({ length: 2000 }, (_, n) => [`p${n}`, n % 3 === 0 ? ['usr', 'third'] : ['usr']]),
+  );
+  await build(file, packages);
+  using index = openPathIndex(file);
+  assert.equal(layers(index.lookup('usr')), Object.keys(packages));
+  assert.equal(
+    layers(index.lookup('third')),
+    Object.keys(packages).filter((_, n) => n % 3 === 0),
+  );
+});
+
 test('what does not fit into memory is spilled, and merged to the same', ({ dir }) => {
   const pair = fc.tuple(fc.stringMatching(/^[a-c/]{0,5}$/), fc.nat(300));
   fc.assert(
@@ -301,6 +314,8 @@ test('a file that was made to be wrong, digests and all, is refused and not obey
   bad('malformed', forged(Buffer.from([0, 1, 9, 0x2f])));
   bad('names owner 5', forged(block(['a', nobody])));
   bad('names owner', forged(block(['a', Buffer.from([0x80])])));
+  bad('names owner', forged(block(['a', Buffer.alloc(300, 1)])));
+  bad('names owner', forged(block(['a', Buffer.alloc(300, 0xff)])));
   bad('names no other', forged(block(['', nobody]), 1));
   const outside = printName({ offset: 2 ** 40, length: 10, digest: Buffer.alloc(16) });
   bad('ends before byte', forged(block(['', outside]), 1));

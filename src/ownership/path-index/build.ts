@@ -5,7 +5,7 @@ import { asNanolinError, NanolinError } from '../../error/index.ts';
 import { isSha256 } from '../../formats/index.ts';
 import { syncDirectory } from '../../state/index.ts';
 import { maxKey } from './block.ts';
-import { ownerKey, printOwners } from './keys.ts';
+import { ownerKey, printOwner, printOwners } from './keys.ts';
 import { mergeKeys } from './merge.ts';
 import { Runs } from './runs.ts';
 import { printTrailer } from './trailer.ts';
@@ -78,8 +78,7 @@ async function collect(sources: Iterable<PathSource>, runs: Runs, rest: Rest): P
 
 async function writeTree(sink: Sink, owners: readonly PathOwner[], runs: Runs, rest: Rest): Promise<Root> {
   const tree = new TreeWriter(sink, effort);
-  for (const [number, { layer, version }] of owners.entries())
-    tree.add(ownerKey(number), Buffer.from(`${layer}\0${version}`));
+  for (const [number, owner] of owners.entries()) tree.add(ownerKey(number), printOwner(owner));
   for (const { key, owners } of mergeKeys(runs.sorted())) {
     tree.add(Buffer.from(key, 'latin1'), printOwners(owners));
     if (rest.isDue()) await rest.take();

@@ -1,3 +1,4 @@
+import type { PathOwner } from './types.ts';
 import { VarintReader, writeVarint } from './varint.ts';
 
 /** Paths and the names of their owners are in one tree: keys of paths begin with a slash, those of owners with a NUL, which no path has. */
@@ -9,10 +10,21 @@ export function pathOf(key: string): string {
   return key.slice(1);
 }
 
+export const maxOwner = 0xffff_ffff;
+
 export function ownerKey(owner: number): Buffer {
   const key = Buffer.alloc(5);
   key.writeUInt32BE(owner, 1);
   return key;
+}
+
+export function printOwner({ layer, version }: PathOwner): Buffer {
+  return Buffer.from(`${layer}\0${version}`);
+}
+
+export function parseOwner(value: Buffer): PathOwner {
+  const [layer = '', version = ''] = value.toString().split('\0');
+  return { layer, version };
 }
 
 /** Rising numbers as the differences between them. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { NanolinError } from '../../error/index.ts';
 import { maxManifestLine } from '../../formats/index.ts';
 import { unescaped } from '../manifest-line.ts';
@@ -45,10 +45,11 @@ function pathIn(line: string, file: string): string | null {
 function* lines(file: string, hash: { update(bytes: Buffer): unknown }): Generator<string> {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const buffer = Buffer.allocUnsafe(chunkSize);
+    // Most manifests are small, and there may be tens of thousands of them: what is allocated for each is gone only with the next GC.
+    const buffer = Buffer.allocUnsafe(Math.min(fstatSync(fd).size + 1, chunkSize));
     let held = 0;
     for (;;) {
-      const got = readSync(fd, buffer, held, chunkSize - held, null);
+      const got = readSync(fd, buffer, held, buffer.length - held, null);
       if (got === 0) break;
       hash.update(buffer.subarray(held, held + got));
       const end = held + got;

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { asNanolinError, NanolinError } from '../../error/index.ts';
-import { ownerKey, parseOwners, pathKey, pathOf } from './keys.ts';
+import { maxOwner, ownerKey, parseOwner, parseOwners, pathKey, pathOf } from './keys.ts';
 import { parseTrailer, trailerLength } from './trailer.ts';
 import { TreeReader } from './tree-read.ts';
 import type { PathIndex, PathOwner } from './types.ts';
@@ -8,6 +8,8 @@ import type { PathIndex, PathOwner } from './types.ts';
 /** Bytes of inflated blocks in memory: those that a run of look-ups meets again. */
 const keptBlocks = 8 * 2 ** 20;
 const keptOwners = 10_000;
+/** `/usr` has an owner in each package: from so many on, all names are gone through once instead of each being looked up. */
+const sweepFrom = 256;
 
 /** Opens an index for look-ups. Throws `io` where there is none and `state-corrupt` where it is no index or damaged. */
 export function openPathIndex(file: string): PathIndex {
@@ -69,20 +71,35 @@ class OpenIndex implements PathIndex {
     this.close();
   }
 
-  #named(owners: Buffer): PathOwner[] {
-    return [...parseOwners(owners)].map(owner => this.#owner(owner));
+  #named(value: Buffer): PathOwner[] {
+    const numbers = [...parseOwners(value)];
+    return numbers.length < sweepFrom ? numbers.map(number => this.#owner(number)) : this.#swept(numbers);
   }
 
   #owner(number: number): PathOwner {
     const known = this.#owners.get(number);
     if (known) return known;
-    const value = number <= 0xffff_ffff ? this.#tree.get(ownerKey(number)) : null;
-    if (value === null) throw this.#tree.damaged(`it names owner ${number}, who is not in it`);
-    const [layer = '', version = ''] = value.toString().split('\0');
-    const owner = { layer, version };
+    const value = number <= maxOwner ? this.#tree.get(ownerKey(number)) : null;
+    if (value === null) throw this.#nobody(number);
+    const owner = parseOwner(value);
     if (this.#owners.size >= keptOwners) this.#owners.clear();
     this.#owners.set(number, owner);
     return owner;
+  }
+
+  #swept([first = 0, ...others]: readonly number[]): PathOwner[] {
+    const names = this.#tree.entriesFrom(ownerKey(Math.min(first, maxOwner)));
+    return [first, ...others].map(number => {
+      const key = number <= maxOwner ? ownerKey(number).toString('latin1') : '';
+      do if (!names.next()) throw this.#nobody(number);
+      while (names.key() < key);
+      if (names.key() !== key) throw this.#nobody(number);
+      return parseOwner(names.value());
+    });
+  }
+
+  #nobody(number: number): NanolinError {
+    return this.#tree.damaged(`it names owner ${number}, who is not in it`);
   }
 }
 

@@ -186,8 +186,10 @@ function readIntent(work: string): string[] {
     .filter(image => image.endsWith('.img'));
 }
 
+/** With the recipe that the package room keeps beside them, where there is one. */
 function removePair(ctx: Context, image: string): void {
-  for (const path of [imagePath(ctx, image), listPath(ctx, image)]) rmSync(path, { force: true });
+  const recipe = imagePath(ctx, image).replace(/\.img$/, '.rcp');
+  for (const path of [imagePath(ctx, image), listPath(ctx, image), recipe]) rmSync(path, { force: true });
   if (existsSync(ctx.paths.layers)) syncDirectory(ctx.paths.layers);
 }
 

@@ -16,7 +16,16 @@ export type { ScriptResult } from './scripts.ts';
 export { applyOptions, type ChangeOptions, type Session, writing } from './session.ts';
 export { originAt, shownBelow } from './shown.ts';
 export { type RunningState, runningState } from './status.ts';
-export { editRunning, resolveNow, restore, rollBack, switchProfile } from './switch.ts';
+export {
+  changeTo,
+  editRunning,
+  resolveNow,
+  restore,
+  rollBack,
+  switchProfile,
+  type Wanted,
+  wantedNow,
+} from './switch.ts';
 export { LayerTrees } from './trees.ts';
 export type { ProfileReport, ProfileSummary } from './types.ts';
 export { whyHeld } from './why.ts';

@@ -27,7 +27,7 @@ import { runScript } from './scripts.ts';
 import { applyOptions, type ChangeOptions, type Session, writing } from './session.ts';
 
 /** What a generation is made from, before it has a number. */
-type Wanted = Stack & Pick<Generation, 'profile' | 'leftOut' | 'reason'>;
+export type Wanted = Stack & Pick<Generation, 'profile' | 'leftOut' | 'reason'>;
 
 /** Switches to what the profile says now; layers that the store lacks are left out, or refused with `strict`. */
 export function switchProfile(session: Session, name: string, options: ChangeOptions): Promise<SwitchResult> {
@@ -45,11 +45,28 @@ export function editRunning(
   options: ChangeOptions,
 ): Promise<SwitchResult> {
   return writing(session, describeEdit(edit), async () => {
-    const wanted = await wantedByEdit(session, edit, options.reason);
-    const profile =
-      wanted.profile === null ? null : await resolveNow(session, wanted.profile).catch(asNanolinError);
-    return change(session, wanted, { ...options, profile: profile instanceof NanolinError ? null : profile });
+    return changeTo(session, await wantedByEdit(session, edit, options.reason), options);
   });
+}
+
+/** The stack that is on, or where none is, the one that the profile `otherwise` comes to. Nothing is written. */
+export async function wantedNow(session: Session, otherwise: string): Promise<Wanted> {
+  const current = currentGeneration(session.ctx);
+  if (current.targets.length > 0) return { ...current, leftOut: [] };
+  const resolved = await resolveNow(session, otherwise);
+  refuseFatal(resolved.problems);
+  return wantedBy(resolved, {});
+}
+
+/** Switches to a stack made from `wantedNow`, with the health check of its profile. The caller holds the lock (`writing`). */
+export async function changeTo(
+  session: Session,
+  wanted: Wanted,
+  options: ChangeOptions,
+): Promise<SwitchResult> {
+  const profile =
+    wanted.profile === null ? null : await resolveNow(session, wanted.profile).catch(asNanolinError);
+  return change(session, wanted, { ...options, profile: profile instanceof NanolinError ? null : profile });
 }
 
 /** Goes back to a generation's stack, by default the one before the current; 0 is the bare base. No health check holds it up. */

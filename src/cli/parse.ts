@@ -81,7 +81,12 @@ function readWords(given: readonly string[], command: Command): Request['words']
     const taken = word.many ? given.slice(next) : given.slice(next, next + 1);
     next += taken.length;
     if (taken.length === 0 && !word.optional) return undefined;
-    if (taken.some(text => !text || text.startsWith('-') || (word.choices && !word.choices.includes(text))))
+    if (
+      taken.some(
+        text =>
+          !text || (text !== '-' && text.startsWith('-')) || (word.choices && !word.choices.includes(text)),
+      )
+    )
       return undefined;
     if (taken.length > 0) words[word.name] = taken;
   }

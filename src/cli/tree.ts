@@ -106,6 +106,11 @@ const yargsOptions = (flags: Flags, group: string): Record<string, Options> =>
     ]),
   );
 
+/** yargs loses a `-` that stands alone as a word. No argument of a process can hold a NUL. */
+const lone = '\0-';
+const hidden = (word: string): string => (word === '-' ? lone : word);
+const restored = (word: string): string => (word === lone ? '-' : word);
+
 /** Runs the parser; the help text where that was asked for, '' where the handler ran. */
 function settle(y: Argv, argv: readonly string[], command: Command | undefined): string {
   let complaint: NanolinError | undefined;
@@ -114,7 +119,7 @@ function settle(y: Argv, argv: readonly string[], command: Command | undefined):
     if (error && !message) throw error;
     complaint ??= usage(withSuggestion(message, argv, command), command);
   });
-  y.parse(argv, (_error: unknown, _argv: unknown, output: string) => {
+  y.parse(argv.map(hidden), (_error: unknown, _argv: unknown, output: string) => {
     help = output;
   });
   if (complaint) throw complaint;
@@ -123,7 +128,10 @@ function settle(y: Argv, argv: readonly string[], command: Command | undefined):
 
 /** yargs names an option without its dashes: what is said is the word as it was typed. */
 function withSuggestion(message: string, argv: readonly string[], command: Command | undefined): string {
-  const text = message.trim().replace(/\s*\n\s*/g, ' ');
+  const text = message
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')
+    .replaceAll(lone, '-');
   const wrong = /^unknown options? or words?: ([^ ,]+)/.exec(text)?.[1];
   const typed =
     wrong && argv.find(word => word.startsWith('-') && word.replace(/^-+/, '').split('=')[0] === wrong);
@@ -136,7 +144,9 @@ function wordsOf(given: Given, command: Command): Request['words'] {
   const words: Record<string, readonly string[]> = {};
   for (const { name } of command.words) {
     const value = given[name];
-    const list = (Array.isArray(value) ? value : [value]).filter(word => word !== undefined).map(String);
+    const list = (Array.isArray(value) ? value : [value])
+      .filter(word => word !== undefined)
+      .map(word => restored(String(word)));
     if (list.includes('')) throw usage(`${name} is empty`, command);
     if (list.length > 0) words[name] = list;
   }
@@ -151,7 +161,7 @@ function flagsOf(given: Given, command: Command): Request['flags'] {
       if (Array.isArray(got) ? got.at(-1) : got) flags[name] = true;
     } else if (Array.isArray(got)) throw usage(`--${name} is given twice`, command);
     else if (got === '') throw usage(`--${name} is empty`, command);
-    else if (typeof got === 'string') flags[name] = got;
+    else if (typeof got === 'string') flags[name] = restored(got);
   }
   return flags;
 }

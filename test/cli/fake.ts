@@ -63,7 +63,7 @@ export const layer: Layer = {
   files: 17,
 };
 
-const plan: Plan = {
+export const plan: Plan = {
   steps: [{ do: 'attach', layer: 'jq' }, { do: 'beneath' }],
   paths: { appear: ['/usr/bin/jq'], vanish: [], change: [], masked: [], owner: [], masks: [] },
   processes: [],

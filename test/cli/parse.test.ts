@@ -28,6 +28,7 @@ const everyday = [
   'rollback 3 --reason x',
   'layer import deb:jq=1.6 --name jq --unsigned',
   'layer verify',
+  'owner /a - /b',
   'profile switch --restore',
   'profile switch web -vq --no-daemon --yes',
   'completion fish',

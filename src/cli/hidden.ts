@@ -7,9 +7,10 @@ export async function askHidden(question: string): Promise<string | undefined> {
   const fd = openTerminal();
   if (fd === undefined) return undefined;
   const terminal = new ReadStream(fd);
-  writeSync(fd, `${question} `);
   try {
+    // Before the question: what is typed once it is there has no echo any more.
     terminal.setRawMode(true);
+    writeSync(fd, `${question} `);
     return await readLine(terminal);
   } finally {
     terminal.setRawMode(false);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { noStock } from '../formats/stock.ts';
+import { needs } from '../needs.ts';
 import { cli, keyOffer, keyReport } from './fake.ts';
 
 const grouped = `${'0123 4567 89ab cdef '.repeat(4)}`.trim();
@@ -143,32 +145,35 @@ async function atTerminal(
   return new Promise(done => child.on('exit', code => done({ code, shown })));
 }
 
-test('on a terminal the pass-phrase is asked for without echo, can be corrected, and seals the key for stock signify', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'nanolin-key-'));
-  try {
-    const { code, shown } = await atTerminal(
-      ['--root', root, 'key', 'new', 'k'],
-      ['wrong\x15gehe\x7f\x7fheim\u00fc\u00e9\x7f\r', 'geheim\u00fc\r'],
-    );
-    assert.is(code, 0, shown);
-    assert.match(shown, 'once more: ');
-    assert.not.match(shown, 'heim');
-    assert.match(shown, 'here, with a pass-phrase');
-    const keys = join(root, 'etc/nanolin/keys');
-    execFileSync(
-      'sh',
-      [
-        '-c',
-        'echo text >m && printf "geheim\u00fc\\n" | signify-openbsd -S -s k.sec -m m && signify-openbsd -V -p k.pub -m m',
-      ],
-      { cwd: keys, stdio: 'pipe' },
-    );
-    const stopped = await atTerminal(['--root', root, 'key', 'new', 'l'], ['abc\x03']);
-    assert.is.not(stopped.code, 0);
-    assert.match(stopped.shown, 'no pass-phrase was given');
-  } finally {
-    rmSync(root, { recursive: true });
-  }
-});
+needs(test, noStock)(
+  'on a terminal the pass-phrase is asked for without echo, can be corrected, and seals the key for stock signify',
+  async () => {
+    const root = mkdtempSync(join(tmpdir(), 'nanolin-key-'));
+    try {
+      const { code, shown } = await atTerminal(
+        ['--root', root, 'key', 'new', 'k'],
+        ['wrong\x15gehe\x7f\x7fheim\u00fc\u00e9\x7f\r', 'geheim\u00fc\r'],
+      );
+      assert.is(code, 0, shown);
+      assert.match(shown, 'once more: ');
+      assert.not.match(shown, 'heim');
+      assert.match(shown, 'here, with a pass-phrase');
+      const keys = join(root, 'etc/nanolin/keys');
+      execFileSync(
+        'sh',
+        [
+          '-c',
+          'echo text >m && printf "geheim\u00fc\\n" | signify-openbsd -S -s k.sec -m m && signify-openbsd -V -p k.pub -m m',
+        ],
+        { cwd: keys, stdio: 'pipe' },
+      );
+      const stopped = await atTerminal(['--root', root, 'key', 'new', 'l'], ['abc\x03']);
+      assert.is.not(stopped.code, 0);
+      assert.match(stopped.shown, 'no pass-phrase was given');
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  },
+);
 
 test.run();

@@ -33,6 +33,8 @@ export interface PackageRecipe {
   readonly install: readonly Stage[];
   readonly expunge: readonly Stage[];
   readonly scripts: readonly Script[];
+  /** What the package brings though an application may not: `setuid`, `device`, ... */
+  readonly permits: readonly string[];
   /** What DISTREL with DISTGEN, or PKGDATE, or a REVISED that is a date, say of the image's stamp; null where none does. */
   readonly stamp: string | null;
 }
@@ -102,6 +104,7 @@ export function packageFrom(recipe: Recipe): PackageRecipe {
     install: reader.stages('INSTALL'),
     expunge: reader.stages('EXPUNGE'),
     scripts: reader.scripts(),
+    permits: reader.all('PERMITS').flatMap(d => reader.words(d, 'a permission').map(({ text }) => text)),
     stamp: reader.stamp(),
   };
 }

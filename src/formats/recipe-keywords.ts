@@ -57,7 +57,7 @@ rule('DISABLE', profiles);
 rule('WRITING', profiles, 'once');
 rule('HEALTHY', profiles, 'once', 'body');
 rule('APPLIES', profiles);
-rule('PERMITS', profiles);
+rule('PERMITS', ['package', 'profile']);
 
 const aliases = new Map([
   ['BUGTALK', 'SUPPORT'],

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { reportProfile } from '../../src/profile/report.ts';
 import { diffProfiles } from '../../src/profile/diff.ts';
+import { reportProfile } from '../../src/profile/report.ts';
 import { resolve } from './wanted.ts';
 
 const test = suite('diff');

@@ -1,6 +1,13 @@
 export { NanolinError } from './error/index.ts';
 export { openNanolin } from './open.ts';
 export type {
+  FoundPackage,
+  InstalledPackage,
+  InstallOptions,
+  PackageChange,
+  RemoveOptions,
+} from './package/index.ts';
+export type {
   ConflictReport,
   LayerVerdict,
   LocalPath,
@@ -11,10 +18,16 @@ export type {
   ProfileSummary,
   VerifyReport,
 } from './profile/types.ts';
-
 export type { KeyOffer, KeyReport } from './trust/types.ts';
 
 import type { Layer } from './layer/types.ts';
+import type {
+  FoundPackage,
+  InstalledPackage,
+  InstallOptions,
+  PackageChange,
+  RemoveOptions,
+} from './package/index.ts';
 import type {
   ConflictReport,
   Origin,
@@ -175,6 +188,19 @@ export interface Nanolin {
     inspect(file: string): Promise<KeyOffer>;
     /** The fingerprint is the consent: 64 hex digits in any grouping. A file that holds another key by now is refused. */
     trust(file: string, options: { fingerprint: string }): Promise<KeyReport>;
+  };
+  package: {
+    /**
+     * Installs by name, `name>=1.2` or the path of an image, with what is needed, from the store and `from`, onto the running stack (where
+     * none is on, onto that of the profile `system`), in one generation.
+     */
+    install(words: readonly string[], options?: InstallOptions): Promise<PackageChange>;
+    /** Takes packages off the stack; their images stay in the store. */
+    remove(names: readonly string[], options?: RemoveOptions): Promise<PackageChange>;
+    list(): Promise<readonly InstalledPackage[]>;
+    /** Absolute paths of what an installed package holds. */
+    files(name: string): Promise<readonly string[]>;
+    search(text: string, options?: { from?: readonly string[] }): Promise<readonly FoundPackage[]>;
   };
   /** Who owns each path of the live stacks, by path or pattern; one that nobody has is answered as not visible. */
   owner(

@@ -5,6 +5,13 @@ import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
 import { probeKernel } from './kernel/index.ts';
 import { findLayer, importLayer, listLayers, removeLayer, showFiles, verifyLayers } from './layer/index.ts';
 import {
+  installPackages,
+  listPackages,
+  packageFiles,
+  removePackages,
+  searchPackages,
+} from './package/index.ts';
+import {
   checkProfile,
   conflictsOf,
   createProfile,
@@ -71,6 +78,13 @@ export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
       diff: async (a, b) => diffProfiles(await resolveNow(session, a), await resolveNow(session, b)),
       switch: (name, change = {}) => switchProfile(session, name, change),
       restore: (change = {}) => restore(session, change),
+    },
+    package: {
+      install: (words, options = {}) => installPackages(session, words, options),
+      remove: (names, options = {}) => removePackages(session, names, options),
+      list: () => listPackages(ctx),
+      files: name => packageFiles(ctx, name),
+      search: (text, { from = [] } = {}) => searchPackages(ctx, text, from),
     },
     key: {
       create: (name, options) => writing(session, `making the key ${name}`, () => newKey(ctx, name, options)),

@@ -6,6 +6,7 @@ import { history, rollback } from './history.ts';
 import { keyCommands } from './key.ts';
 import { layerCommands } from './layer.ts';
 import { owner } from './owner.ts';
+import { packageInstallCommands } from './package-install.ts';
 import { plans } from './plan.ts';
 import { profileCommands } from './profile.ts';
 import { disable, enable, swap } from './stack.ts';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   verify,
   ...layerCommands,
   ...profileCommands,
+  ...packageInstallCommands,
   ...keyCommands,
   doctor,
   completion,

@@ -25,6 +25,14 @@ export interface Foreigner {
   readonly home: string;
 }
 
+/** Names of packages that may speak for names of other sources. */
+export interface Consent {
+  /** For their own name: what an admin names may come from any source that he gave. */
+  readonly named?: ReadonlySet<string>;
+  /** For everything that they provide or replace. */
+  readonly crossing?: ReadonlySet<string>;
+}
+
 /**
  * The candidates by name and by what they provide.
  *
@@ -36,10 +44,10 @@ export class Universe {
   readonly #named = new Map<string, Candidate[]>();
   readonly #providers = new Map<string, { candidate: Candidate; as: Relation }[]>();
   readonly #homes = new Map<string, string>();
-  readonly #consent: ReadonlySet<string>;
+  readonly #consent: Consent;
 
-  /** `candidates` in the order of their sources, the installed ones first; `consent` holds names of packages. */
-  constructor(candidates: readonly Candidate[], consent: ReadonlySet<string> = new Set()) {
+  /** `candidates` in the order of their sources, the installed ones first. */
+  constructor(candidates: readonly Candidate[], consent: Consent = {}) {
     this.#consent = consent;
     for (const candidate of candidates) {
       push(this.#named, candidate.name, candidate);
@@ -122,7 +130,9 @@ export class Universe {
 
   #mayBe(candidate: Candidate, name: string): boolean {
     const home = this.#homes.get(name);
-    return home === undefined || home === candidate.source || this.#consent.has(candidate.name);
+    if (home === undefined || home === candidate.source) return true;
+    const { named, crossing } = this.#consent;
+    return (crossing?.has(candidate.name) || (name === candidate.name && named?.has(name))) ?? false;
   }
 }
 

@@ -5,6 +5,7 @@ import type {
   KeyReport,
   Nanolin,
   OpenOptions,
+  PackageChange,
   PathOwner,
   Plan,
   ProfileReport,
@@ -127,6 +128,14 @@ export const keyOffer: KeyOffer = {
   trusted: false,
 };
 
+const packageChange: PackageChange = {
+  add: [{ name: 'jq', version: '1.6', stamp: 'r26.11-G22095100', source: '/srv' }],
+  drop: [],
+  unneeded: [],
+  doubts: [],
+  switched: switchResult,
+};
+
 /** Answers like the library and writes down what it was asked. */
 export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}): Nanolin {
   const answer =
@@ -177,6 +186,17 @@ export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}
     owner: answer('owner', [pathOwner]),
     conflicts: answer('conflicts', { profile: 'web', identical: 2, conflicts: [] }),
     verify: answer('verify', { local: [], layers: [] }),
+    package: {
+      install: answer('package.install', packageChange),
+      remove: answer('package.remove', packageChange),
+      list: answer('package.list', [
+        { name: 'jq', version: '1.6', stamp: '', source: '/srv', image: 'jq.img', asked: true, on: true },
+      ]),
+      files: answer('package.files', ['/usr/bin/jq']),
+      search: answer('package.search', [
+        { name: 'jq', version: '1.6', stamp: '', source: '/srv', comment: 'json', stored: false },
+      ]),
+    },
     doctor: answer('doctor', {
       kernel: '6.18',
       ok: true,

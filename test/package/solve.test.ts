@@ -15,7 +15,7 @@ interface Scene {
 const answer = ({ all, roots, installed = [], consent = [], newest = [] }: Scene) =>
   solve({
     roots,
-    universe: new Universe(all, new Set(consent)),
+    universe: new Universe(all, { crossing: new Set(consent) }),
     installed: new Set(installed),
     policy: { newest: new Set(newest) },
   });
@@ -190,7 +190,11 @@ test("33: REPLACE of another source's package is without effect, its own name is
   const universe = new Universe([busybox, thief]);
   assert.is(universe.replaces(thief, 'busybox'), false);
   assert.equal(universe.displaced(thief), []);
-  assert.is(new Universe([busybox, thief], new Set(['thief'])).replaces(thief, 'busybox'), true);
+  assert.is(new Universe([busybox, thief], { named: new Set(['thief']) }).replaces(thief, 'busybox'), false);
+  assert.is(
+    new Universe([busybox, thief], { crossing: new Set(['thief']) }).replaces(thief, 'busybox'),
+    true,
+  );
   assert.equal(
     chosen({ all: [busybox, thief], roots: [kept('busybox'), asked('thief')], installed: [busybox] }),
     ['busybox 1', 'thief 1'],

@@ -22,6 +22,8 @@ export interface PackageRecord {
 /** A layer of the store as a package. */
 export interface Stored extends Candidate, Said {
   readonly layer: LayerRef;
+  /** There is a recipe beside the image. */
+  readonly described: boolean;
 }
 
 export function packageRecords(ctx: Context): Document<{ packages: readonly PackageRecord[] }> {
@@ -38,7 +40,7 @@ export async function storedPackages(ctx: Context, records: readonly PackageReco
     source:
       sources.get(layer.image) ??
       (layer.signer === undefined ? 'the store' : keySource(layer.signedBy ?? '', layer.signer)),
-    ...saidBy(storedRecipe(ctx, layer.image)),
+    ...storedRecipe(ctx, layer.image),
     layer,
   }));
 }
@@ -46,14 +48,15 @@ export async function storedPackages(ctx: Context, records: readonly PackageReco
 /** A layer that is on and that the store has lost: it stays on as it is. */
 export function lostPackage(layer: LayerRef): Stored {
   const { name, version, stamp } = layer;
-  return { name, version, stamp, source: 'the store', ...saidBy(null), layer };
+  return { name, version, stamp, source: 'the store', ...saidBy(null), described: false, layer };
 }
 
 /** Where the recipe of a stored image is kept. */
 export const recipePlace = (ctx: Context, image: string): string =>
   join(ctx.paths.layers, image.replace(/\.img$/, '.rcp'));
 
-function storedRecipe(ctx: Context, image: string) {
+function storedRecipe(ctx: Context, image: string): Said & { described: boolean } {
   const file = recipePlace(ctx, image);
-  return existsSync(file) ? packageFrom(parseRecipe(readFileSync(file), { file })) : null;
+  const described = existsSync(file);
+  return { ...saidBy(described ? packageFrom(parseRecipe(readFileSync(file), { file })) : null), described };
 }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { matches, parseImageName, parseQuery, type Relation } from '../formats/index.ts';
+import { imageStem, matches, parseImageName, parseQuery, type Relation } from '../formats/index.ts';
 import { importLayer, removeLayer } from '../layer/index.ts';
 import { changeTo, createProfile, type Session, type Wanted, wantedNow, writing } from '../profile/index.ts';
 import { currentGeneration, type LayerRef, type SwitchResult, type Writers } from '../stack/index.ts';
@@ -191,14 +191,30 @@ function universeOf(
   wants: readonly Relation[],
   cross: readonly string[],
 ): Universe {
-  const idOf = ({ name, version, stamp }: Candidate) => `${name} ${version} ${stamp}`;
-  const known = new Set(on.map(idOf));
-  const unseen = (candidate: Candidate) => !known.has(idOf(candidate)) && known.add(idOf(candidate));
+  const rest = new Map<string, Offer | Stored>(stored.map(one => [imageStem(one), one]));
+  for (const one of on) rest.delete(imageStem(one));
+  // What the sources have comes before what only the store has, as a name is theirs; what both have is not brought in again.
+  const offered = new Map(
+    offers.map(offer => [imageStem(offer), offerOf(offer, rest.get(imageStem(offer)))]),
+  );
+  for (const one of on) offered.delete(imageStem(one));
+  for (const stem of offered.keys()) rest.delete(stem);
   const agreed = records.filter(({ crossing }) => crossing).map(({ name }) => name);
-  return new Universe([...on, ...base, ...[...offers, ...stored].filter(unseen)], {
-    named: new Set(wants.map(({ name }) => name)),
+  return new Universe([...on, ...base, ...offered.values(), ...rest.values()], {
+    named: new Map(
+      [...offers]
+        .reverse()
+        .map(({ name, source }) => [name, source] as const)
+        .filter(([name]) => wants.some(want => want.name === name)),
+    ),
     crossing: new Set([...agreed, ...cross]),
   });
+}
+
+function offerOf(offer: Offer, stored: Offer | Stored | undefined): Offer | Stored {
+  if (stored === undefined || !('layer' in stored)) return offer;
+  const { source } = offer;
+  return stored.described ? { ...stored, source } : { ...offer, layer: stored.layer };
 }
 
 /** The layer of a package: from the store, or brought in from its source with its recipe beside it. */
@@ -209,8 +225,11 @@ async function bring(
   { unsigned }: InstallOptions,
   undo: (() => unknown)[],
 ): Promise<LayerRef> {
-  if ('layer' in candidate) return (candidate as Stored).layer;
-  const { path, recipe, name, version } = candidate as Offer;
+  const { path, recipe, name, version, layer: known } = candidate as Offer & Partial<Stored>;
+  if (known !== undefined) {
+    if (recipe) replaceFile(recipePlace(ctx, known.image), recipe.toString('utf8'));
+    return known;
+  }
   const [layer] = await importLayer(ctx, path, unsigned ? { unsigned } : {});
   if (layer === undefined) throw new NanolinError('image-invalid', `${path} brought nothing in`);
   if (stored.every(other => other.layer.image !== layer.image))
@@ -257,10 +276,10 @@ function recordsAfter(
   const gone = new Set([...drop, ...add].map(({ name }) => name));
   const before = new Map(records.map(record => [record.name, record]));
   const fresh = add.map((candidate): PackageRecord => {
-    const { name, version, stamp, source } = candidate;
+    const { name, source } = candidate;
     const asked = wanted(candidate) || (before.get(name)?.asked ?? false);
     const crossing = cross.includes(name) || (before.get(name)?.crossing ?? false);
-    return { name, image: `${name}-v${version}-${stamp}.img`, asked, source, crossing };
+    return { name, image: `${imageStem(candidate)}.img`, asked, source, crossing };
   });
   const stays = records
     .filter(({ name }) => !gone.has(name))

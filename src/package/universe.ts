@@ -27,8 +27,8 @@ export interface Foreigner {
 
 /** Names of packages that may speak for names of other sources. */
 export interface Consent {
-  /** For their own name: what an admin names may come from any source that he gave. */
-  readonly named?: ReadonlySet<string>;
+  /** For their own name, and of which source: what an admin names may come from the first source he gave that has it. */
+  readonly named?: ReadonlyMap<string, string>;
   /** For everything that they provide or replace. */
   readonly crossing?: ReadonlySet<string>;
 }
@@ -132,7 +132,9 @@ export class Universe {
     const home = this.#homes.get(name);
     if (home === undefined || home === candidate.source) return true;
     const { named, crossing } = this.#consent;
-    return (crossing?.has(candidate.name) || (name === candidate.name && named?.has(name))) ?? false;
+    return (
+      crossing?.has(candidate.name) || (name === candidate.name && named?.get(name) === candidate.source)
+    );
   }
 }
 

@@ -190,7 +190,10 @@ test("33: REPLACE of another source's package is without effect, its own name is
   const universe = new Universe([busybox, thief]);
   assert.is(universe.replaces(thief, 'busybox'), false);
   assert.equal(universe.displaced(thief), []);
-  assert.is(new Universe([busybox, thief], { named: new Set(['thief']) }).replaces(thief, 'busybox'), false);
+  assert.is(
+    new Universe([busybox, thief], { named: new Map([['thief', 'abroad']]) }).replaces(thief, 'busybox'),
+    false,
+  );
   assert.is(
     new Universe([busybox, thief], { crossing: new Set(['thief']) }).replaces(thief, 'busybox'),
     true,

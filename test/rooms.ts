@@ -15,9 +15,10 @@ export const rooms: readonly {
   { room: 'layer', level: 6 },
   { room: 'trust', level: 7 },
   { room: 'state', level: 8, doors: ['context', 'paths'] },
-  { room: 'kernel', level: 9, doors: ['native'] },
-  { room: 'formats', level: 10 },
-  { room: 'error', level: 11 },
+  { room: 'fuse', level: 9 },
+  { room: 'kernel', level: 10, doors: ['native'] },
+  { room: 'formats', level: 11 },
+  { room: 'error', level: 12 },
 ];
 
 /** Files through which every room may be entered; `doors` names more, the contracts that the lead of a room keeps. */

@@ -6,11 +6,13 @@ import { history, rollback } from './history.ts';
 import { keyCommands } from './key.ts';
 import { layerCommands } from './layer.ts';
 import { owner } from './owner.ts';
+import { packageCommands } from './package.ts';
 import { packageInstallCommands } from './package-install.ts';
 import { plans } from './plan.ts';
 import { profileCommands } from './profile.ts';
 import { disable, enable, swap } from './stack.ts';
 import { status } from './status.ts';
+import { union } from './union.ts';
 import { verify } from './verify.ts';
 
 /** All commands, in the order in which help lists them. */
@@ -27,6 +29,8 @@ export const commands: readonly Command[] = [
   verify,
   ...layerCommands,
   ...profileCommands,
+  union,
+  ...packageCommands,
   ...packageInstallCommands,
   ...keyCommands,
   doctor,

@@ -1,0 +1,323 @@
+/* What TypeScript decides: a request becomes one call of its handler, and the handler's result one reply. */
+#include "union.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct shared shared;
+
+static napi_threadsafe_function queue;
+static napi_ref handler;
+
+bool decide_later(const struct fuse_in_header *in, const char *payload, size_t size) {
+  struct request *request = malloc(sizeof(*request) + size + 1);
+  if (request == NULL) return false;
+  request->header = *in;
+  memcpy(request->payload, payload, size);
+  request->payload[size] = 0;
+  request->header.len = (uint32_t)size;
+  return napi_call_threadsafe_function(queue, request, napi_tsfn_nonblocking) == napi_ok;
+}
+
+void decide_end(void) {
+  static const struct fuse_in_header end = {.opcode = 0};
+  decide_later(&end, "", 0);
+}
+
+static struct fuse_attr attributes(void) {
+  const double *n = shared.number;
+  return (struct fuse_attr){.ino = shared.inode,
+                            .size = (uint64_t)seen.st_size,
+                            .blocks = (uint64_t)seen.st_blocks,
+                            .atime = (uint64_t)seen.st_atim.tv_sec,
+                            .mtime = (uint64_t)seen.st_mtim.tv_sec,
+                            .ctime = (uint64_t)seen.st_ctim.tv_sec,
+                            .atimensec = (uint32_t)seen.st_atim.tv_nsec,
+                            .mtimensec = (uint32_t)seen.st_mtim.tv_nsec,
+                            .ctimensec = (uint32_t)seen.st_ctim.tv_nsec,
+                            .mode = seen.st_mode,
+                            .nlink = (uint32_t)n[STAT_NLINK],
+                            .uid = seen.st_uid,
+                            .gid = seen.st_gid,
+                            .rdev = (uint32_t)seen.st_rdev,
+                            .blksize = (uint32_t)seen.st_blksize};
+}
+
+static struct fuse_entry_out entry(void) {
+  uint64_t valid = (uint64_t)shared.number[LIFETIME];
+  return (struct fuse_entry_out){.nodeid = (uint64_t)shared.number[NODE],
+                                 .entry_valid = valid,
+                                 .attr_valid = valid,
+                                 .attr = attributes()};
+}
+
+static struct fuse_open_out opened(void) {
+  return (struct fuse_open_out){.fh = (uint64_t)shared.number[HANDLE],
+                                .open_flags = (uint32_t)shared.number[OPEN_FLAGS]};
+}
+
+static void reply_attributes(const struct fuse_in_header *in) {
+  struct fuse_attr_out out = {.attr_valid = (uint64_t)shared.number[LIFETIME], .attr = attributes()};
+  reply_data(in, &out, sizeof(out));
+}
+
+static void reply_entry(const struct fuse_in_header *in) {
+  struct fuse_entry_out out = entry();
+  reply_data(in, &out, sizeof(out));
+}
+
+/* Node 0: there is no such name, and the kernel may remember that. */
+static void reply_absent(const struct fuse_in_header *in) {
+  struct fuse_entry_out out = {.entry_valid = (uint64_t)shared.number[LIFETIME]};
+  reply_data(in, &out, sizeof(out));
+}
+
+static void reply_open(const struct fuse_in_header *in) {
+  struct fuse_open_out out = opened();
+  reply_data(in, &out, sizeof(out));
+}
+
+static void reply_create(const struct fuse_in_header *in) {
+  struct {
+    struct fuse_entry_out entry;
+    struct fuse_open_out open;
+  } out = {entry(), opened()};
+  reply_data(in, &out, sizeof(out));
+}
+
+/* The bytes of a symlink or an xattr; `limit` is what the caller has room for, 0 asks for the size alone. */
+static void reply_bytes(const struct fuse_in_header *in, napi_env env, napi_value value, const uint32_t *limit) {
+  size_t size = 0;
+  napi_get_value_string_latin1(env, value, NULL, 0, &size);
+  if (limit != NULL && *limit == 0) {
+    struct fuse_getxattr_out out = {.size = (uint32_t)size};
+    return reply_data(in, &out, sizeof(out));
+  }
+  if (limit != NULL && size > *limit) return reply_error(in, ERANGE);
+  char *bytes = malloc(size + 1);
+  if (bytes == NULL) return reply_error(in, ENOMEM);
+  napi_get_value_string_latin1(env, value, bytes, size + 1, &size);
+  reply_data(in, bytes, size);
+  free(bytes);
+}
+
+static void numbers(const struct fuse_in_header *in, size_t count, const double *arguments) {
+  double *n = shared.number;
+  n[UID] = in->uid;
+  n[GID] = in->gid;
+  n[PID] = in->pid;
+  memcpy(n + ARGUMENT, arguments, count * sizeof(double));
+}
+#define NUMBERS(...) numbers(in, sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]){__VA_ARGS__})
+
+/* Fixed structure, then names that end in a NUL each. */
+struct parsed {
+  const char *first, *second;
+  size_t second_size; /* of a value that may hold NULs; 0 for a name */
+  bool whole;
+};
+
+#define STRUCT(type, name) \
+  struct type name; \
+  if (size < sizeof(name)) return parsed; \
+  memcpy(&name, p, sizeof(name)); \
+  p += sizeof(name)
+
+static struct parsed parse(const struct fuse_in_header *in, const char *p, size_t size) {
+  struct parsed parsed = {0};
+  const char *end = p + size;
+  switch (in->opcode) {
+    case FUSE_SETATTR: {
+      STRUCT(fuse_setattr_in, set);
+      NUMBERS(set.valid, (double)set.size, (double)(int64_t)set.atime, set.atimensec, (double)(int64_t)set.mtime,
+              set.mtimensec, set.mode, set.uid, set.gid, (double)set.fh);
+      break;
+    }
+    case FUSE_MKNOD: {
+      STRUCT(fuse_mknod_in, make);
+      NUMBERS(make.mode, make.rdev);
+      shared.number[UMASK] = make.umask;
+      break;
+    }
+    case FUSE_MKDIR: {
+      STRUCT(fuse_mkdir_in, make);
+      NUMBERS(make.mode);
+      shared.number[UMASK] = make.umask;
+      break;
+    }
+    case FUSE_RENAME: {
+      STRUCT(fuse_rename_in, move);
+      NUMBERS((double)move.newdir, 0);
+      break;
+    }
+    case FUSE_RENAME2: {
+      STRUCT(fuse_rename2_in, move);
+      NUMBERS((double)move.newdir, move.flags);
+      break;
+    }
+    case FUSE_LINK: {
+      STRUCT(fuse_link_in, link);
+      NUMBERS((double)link.oldnodeid);
+      break;
+    }
+    case FUSE_OPEN: {
+      STRUCT(fuse_open_in, open);
+      NUMBERS(open.flags, open.open_flags);
+      break;
+    }
+    case FUSE_CREATE:
+    case FUSE_TMPFILE: {
+      STRUCT(fuse_create_in, create);
+      NUMBERS(create.mode, create.flags, create.open_flags);
+      shared.number[UMASK] = create.umask;
+      break;
+    }
+    case FUSE_RELEASE: {
+      STRUCT(fuse_release_in, release);
+      NUMBERS((double)release.fh);
+      break;
+    }
+    case FUSE_READDIR: {
+      STRUCT(fuse_read_in, read);
+      NUMBERS((double)read.fh);
+      break;
+    }
+    case FUSE_FORGET: {
+      STRUCT(fuse_forget_in, forget);
+      NUMBERS((double)forget.nlookup);
+      break;
+    }
+    case FUSE_SETXATTR: {
+      STRUCT(fuse_setxattr_in, set);
+      NUMBERS(set.flags, set.setxattr_flags);
+      parsed.second_size = set.size;
+      break;
+    }
+    case FUSE_GETXATTR:
+    case FUSE_LISTXATTR: {
+      STRUCT(fuse_getxattr_in, get);
+      NUMBERS(get.size);
+      break;
+    }
+    /* Its flags and handle decide nothing: attributes are the node's. */
+    case FUSE_GETATTR:
+    case FUSE_FSYNCDIR:
+      p = end;
+      NUMBERS(0);
+      break;
+    default: NUMBERS(0); break;
+  }
+  if (p < end) {
+    parsed.first = p;
+    p += strlen(p) + 1;
+  }
+  if (p < end || parsed.second_size > 0) parsed.second = p;
+  if (parsed.second_size > 0 && (p > end || parsed.second_size > (size_t)(end - p))) return parsed;
+  parsed.whole = true;
+  return parsed;
+}
+
+/* handler(opcode, node, first, second): below zero is an errno, a string is the reply's bytes. */
+static napi_value call(napi_env env, napi_value function, const struct fuse_in_header *in, const struct parsed *parsed) {
+  napi_value argv[4] = {out_int(env, in->opcode), out_int(env, (int64_t)in->nodeid)}, result = NULL, global = NULL;
+  size_t count = 2;
+  if (parsed->first != NULL) argv[count++] = out_bytes(env, parsed->first, NAPI_AUTO_LENGTH);
+  if (parsed->second != NULL)
+    argv[count++] = out_bytes(env, parsed->second, parsed->second_size > 0 ? parsed->second_size : NAPI_AUTO_LENGTH);
+  else if (in->opcode == FUSE_SETXATTR) argv[count++] = out_bytes(env, "", 0);
+  napi_get_global(env, &global);
+  if (napi_call_function(env, global, function, count, argv, &result) == napi_ok) return result;
+  /* The handler catches everything; what comes here is its own failure, and the process must live. */
+  napi_value error;
+  napi_get_and_clear_last_exception(env, &error);
+  return out_int(env, -EIO);
+}
+
+static void forget_all(napi_env env, napi_value function, const char *p, size_t size) {
+  struct fuse_batch_forget_in batch;
+  if (size < sizeof(batch)) return;
+  memcpy(&batch, p, sizeof(batch));
+  p += sizeof(batch);
+  size -= sizeof(batch);
+  for (uint32_t i = 0; i < batch.count && size >= sizeof(struct fuse_forget_one); i++) {
+    struct fuse_forget_one one;
+    memcpy(&one, p, sizeof(one));
+    p += sizeof(one);
+    size -= sizeof(one);
+    shared.number[ARGUMENT] = (double)one.nlookup;
+    struct fuse_in_header in = {.opcode = FUSE_FORGET, .nodeid = one.nodeid};
+    struct parsed none = {0};
+    call(env, function, &in, &none);
+  }
+}
+
+static void reply(const struct fuse_in_header *in, const char *payload, napi_env env, napi_value result) {
+  napi_valuetype type = napi_undefined;
+  int64_t number = -EIO;
+  napi_typeof(env, result, &type);
+  if (type == napi_string) {
+    bool limited = in->opcode == FUSE_GETXATTR || in->opcode == FUSE_LISTXATTR;
+    return reply_bytes(in, env, result, limited ? (const uint32_t *)payload : NULL);
+  }
+  if (type == napi_number) napi_get_value_int64(env, result, &number);
+  if (number == -ENOENT && in->opcode == FUSE_LOOKUP) return reply_absent(in);
+  if (number < 0) return reply_error(in, (int)-number);
+  switch (in->opcode) {
+    case FUSE_LOOKUP:
+    case FUSE_SYMLINK:
+    case FUSE_MKNOD:
+    case FUSE_MKDIR:
+    case FUSE_LINK: return reply_entry(in);
+    case FUSE_GETATTR:
+    case FUSE_SETATTR: return reply_attributes(in);
+    case FUSE_OPEN: return reply_open(in);
+    case FUSE_CREATE:
+    case FUSE_TMPFILE: return reply_create(in);
+    case FUSE_READDIR: return listing_reply(in, (const struct fuse_read_in *)payload);
+    default: return reply_error(in, 0);
+  }
+}
+
+static void decide(napi_env env, napi_value unused, void *context, void *data) {
+  (void)unused;
+  (void)context;
+  struct request *request = data;
+  const struct fuse_in_header *in = &request->header;
+  size_t size = in->len;
+  napi_value function = NULL;
+  if (env != NULL && napi_get_reference_value(env, handler, &function) == napi_ok) {
+    if (in->opcode == FUSE_BATCH_FORGET) forget_all(env, function, request->payload, size);
+    else {
+      struct parsed parsed = parse(in, request->payload, size);
+      bool silent = in->opcode == 0 || in->opcode == FUSE_INIT || in->opcode == FUSE_FORGET;
+      napi_value result = parsed.whole ? call(env, function, in, &parsed) : out_int(env, -EINVAL);
+      if (!silent) reply(in, request->payload, env, result);
+    }
+  }
+  free(request);
+}
+
+/* serve(handler, space): before the mount is made. Opcode 26 says that the mount is in use, 0 that it is gone. */
+static napi_value js_serve(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  napi_value function = in_value(&in), name;
+  answer_space_of((int)in_int(&in));
+  if (napi_create_string_utf8(env, "nanolin union", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_reference(env, function, 1, &handler) != napi_ok ||
+      napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, NULL, decide, &queue) != napi_ok)
+    return out_int(env, -ENOMEM);
+  return out_int(env, 0);
+}
+
+static napi_value js_shared(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value buffer = NULL;
+  napi_create_external_arraybuffer(env, &shared, sizeof(shared), NULL, NULL, &buffer);
+  return buffer;
+}
+
+void export_session(napi_env env, napi_value exports) {
+  static const struct function table[] = {{"serve", js_serve}, {"shared", js_shared}};
+  EXPORT(env, exports, table);
+}

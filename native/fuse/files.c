@@ -1,0 +1,378 @@
+/*
+ * The file calls of the union, each on a descriptor and one name below it, or on the descriptor itself when the name is empty. No path
+ * is ever built: neither a symlink in a layer nor the length of a path can lead elsewhere. Each returns its result or -errno.
+ */
+#include "union.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+struct stat seen;
+
+/* An inode number for the whole union: the file system's number in the union goes where none of its own has bits (as xino does). */
+static uint64_t unique_inode(uint64_t inode, int64_t system) {
+  return inode ^ ((uint64_t)system << 54);
+}
+
+/* For calls without an `at` form, and for those that do not take O_PATH descriptors. It is not followed further than the name. */
+static const char *by_proc(int fd, const char *name, char out[4160]) {
+  snprintf(out, 4160, name[0] != 0 ? "/proc/self/fd/%d/%s" : "/proc/self/fd/%d", fd, name);
+  return out;
+}
+
+/* stat(fd, name, system) */
+static napi_value js_stat(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  int64_t system = in_int(&in);
+  if (fstatat(fd, name, &seen, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0) return out_result(env, -1);
+  shared.inode = unique_inode(seen.st_ino, system);
+  double *n = shared.number;
+  n[STAT_MODE] = seen.st_mode;
+  n[STAT_NLINK] = (double)seen.st_nlink;
+  n[STAT_UID] = seen.st_uid;
+  n[STAT_GID] = seen.st_gid;
+  n[STAT_RDEV] = (double)seen.st_rdev;
+  n[STAT_SIZE] = (double)seen.st_size;
+  n[STAT_DEV] = (double)seen.st_dev;
+  return out_int(env, 0);
+}
+
+/* open(fd, name, flags, mode): never through a symlink. */
+static napi_value js_open(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  int flags = (int)in_int(&in);
+  mode_t mode = (mode_t)in_int(&in);
+  int opened = name[0] != 0 ? openat(fd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+                            : open(by_proc(fd, "", path), flags | O_CLOEXEC, mode);
+  return out_result(env, opened);
+}
+
+/* openPath(path, flags): a layer's root, as the user named it. */
+static napi_value js_open_path(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text path;
+  in_text(&in, path);
+  return out_result(env, open(path, (int)in_int(&in) | O_CLOEXEC));
+}
+
+static napi_value js_close(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  return out_result(env, close((int)in_int(&in)));
+}
+
+/* swap(from, to): whoever uses `to` goes on with what `from` has open, in the middle of anything. Closes `from`. */
+static napi_value js_swap(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  int from = (int)in_int(&in), to = (int)in_int(&in);
+  int result = dup3(from, to, O_CLOEXEC);
+  if (result >= 0) close(from);
+  return out_result(env, result);
+}
+
+static napi_value js_mkdir(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  return out_result(env, mkdirat(fd, name, (mode_t)in_int(&in)));
+}
+
+static napi_value js_mknod(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  mode_t mode = (mode_t)in_int(&in);
+  return out_result(env, mknodat(fd, name, mode, (dev_t)in_int(&in)));
+}
+
+static napi_value js_symlink(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text target, name;
+  in_text(&in, target);
+  int fd = (int)in_int(&in);
+  return out_result(env, symlinkat(target, fd, in_text(&in, name)));
+}
+
+static napi_value js_link(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name, new_name;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  int new_fd = (int)in_int(&in);
+  in_text(&in, new_name);
+  return out_result(env, name[0] != 0 ? linkat(fd, name, new_fd, new_name, 0)
+                                      : linkat(AT_FDCWD, by_proc(fd, "", path), new_fd, new_name, AT_SYMLINK_FOLLOW));
+}
+
+static napi_value js_unlink(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  return out_result(env, unlinkat(fd, name, (int)in_int(&in)));
+}
+
+static napi_value js_rename(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name, new_name;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  int new_fd = (int)in_int(&in);
+  in_text(&in, new_name);
+  return out_result(env, renameat2(fd, name, new_fd, new_name, (unsigned)in_int(&in)));
+}
+
+/* Of what is no symlink: fchmodat follows them. */
+static napi_value js_chmod(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  mode_t mode = (mode_t)in_int(&in);
+  return out_result(env, name[0] != 0 ? fchmodat(fd, name, mode, 0) : chmod(by_proc(fd, "", path), mode));
+}
+
+static napi_value js_chown(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  uid_t uid = (uid_t)in_int(&in);
+  gid_t gid = (gid_t)in_int(&in);
+  return out_result(env, fchownat(fd, name, uid, gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));
+}
+
+/* utimens(fd, name, seconds, nanoseconds, seconds, nanoseconds): access, then change of data. */
+static napi_value js_utimens(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  struct timespec times[2];
+  for (int i = 0; i < 2; i++) {
+    times[i].tv_sec = in_int(&in);
+    times[i].tv_nsec = in_int(&in);
+  }
+  return out_result(env, name[0] != 0 ? utimensat(fd, name, times, AT_SYMLINK_NOFOLLOW)
+                                      : utimensat(AT_FDCWD, by_proc(fd, "", path), times, 0));
+}
+
+/* The times of the last `stat` to another file, exactly. */
+static napi_value js_utimens_seen(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  const struct timespec times[2] = {seen.st_atim, seen.st_mtim};
+  return out_result(env, utimensat(fd, name, times, AT_SYMLINK_NOFOLLOW));
+}
+
+static napi_value js_truncate(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  return out_result(env, truncate(by_proc(fd, name, path), in_int(&in)));
+}
+
+static napi_value js_readlink(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name, target;
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  ssize_t size = readlinkat(fd, name, target, sizeof(target));
+  return size < 0 ? out_result(env, -1) : out_bytes(env, target, (size_t)size);
+}
+
+/* XATTR_SIZE_MAX and XATTR_LIST_MAX (<linux/limits.h>) are both 64 KiB. JavaScript's thread alone comes here. */
+static char large[65536];
+
+static napi_value js_getxattr(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name, attribute;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  ssize_t size = (name[0] != 0 ? lgetxattr : getxattr)(by_proc(fd, name, path), in_text(&in, attribute), large,
+                                                       sizeof(large));
+  return size < 0 ? out_result(env, -1) : out_bytes(env, large, (size_t)size);
+}
+
+/* The names, a NUL after each. */
+static napi_value js_listxattr(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  ssize_t size = (name[0] != 0 ? llistxattr : listxattr)(by_proc(fd, name, path), large, sizeof(large));
+  return size < 0 ? out_result(env, -1) : out_bytes(env, large, (size_t)size);
+}
+
+/* setxattr(fd, name, attribute, value, flags) */
+static napi_value js_setxattr(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name, attribute;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  in_text(&in, attribute);
+  napi_value value = in_value(&in);
+  int flags = (int)in_int(&in);
+  size_t size = 0;
+  napi_get_value_string_latin1(env, value, NULL, 0, &size);
+  char *bytes = malloc(size + 1);
+  if (bytes == NULL) return out_int(env, -ENOMEM);
+  napi_get_value_string_latin1(env, value, bytes, size + 1, &size);
+  int result = (name[0] != 0 ? lsetxattr : setxattr)(by_proc(fd, name, path), attribute, bytes, size, flags);
+  napi_value out = out_result(env, result);
+  free(bytes);
+  return out;
+}
+
+static napi_value js_removexattr(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  text name, attribute;
+  char path[4160];
+  int fd = (int)in_int(&in);
+  in_text(&in, name);
+  in_text(&in, attribute);
+  return out_result(env, (name[0] != 0 ? lremovexattr : removexattr)(by_proc(fd, name, path), attribute));
+}
+
+static napi_value js_fsync(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  return out_result(env, fsync((int)in_int(&in)));
+}
+
+static napi_value js_umask(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  return out_result(env, umask((mode_t)in_int(&in)));
+}
+
+static ssize_t copy_part(int from, int to, off_t at, size_t size) {
+  off_t in_at = at, out_at = at;
+  ssize_t done = copy_file_range(from, &in_at, to, &out_at, size, 0);
+  /* 0 before the end: some file systems say so for what they cannot do (copy_file_range(2), BUGS). */
+  if (done > 0 || (done < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)) return done;
+  ssize_t got = pread(from, large, size < sizeof(large) ? size : sizeof(large), at);
+  return got > 0 ? pwrite(to, large, (size_t)got, at) : got;
+}
+
+/* copy(from, to): the data between the holes, and the size. */
+static napi_value js_copy(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  int from = (int)in_int(&in), to = (int)in_int(&in);
+  struct stat st;
+  if (fstat(from, &st) < 0 || ftruncate(to, st.st_size) < 0) return out_result(env, -1);
+  for (off_t at = 0; at < st.st_size;) {
+    off_t start = lseek(from, at, SEEK_DATA);
+    if (start < 0 && errno == ENXIO) break;
+    off_t end = start < 0 ? st.st_size : lseek(from, start, SEEK_HOLE);
+    if (start < 0) start = at;
+    if (end < 0) end = st.st_size;
+    for (at = start; at < end;) {
+      ssize_t done = copy_part(from, to, at, (size_t)(end - at));
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) return out_result(env, -1);
+      if (done == 0) return out_int(env, 0); /* it was shortened meanwhile */
+      at += done;
+    }
+  }
+  return out_int(env, 0);
+}
+
+/* list(fd, system): {names, types, inodes} of a directory, . and .. left out. */
+static napi_value js_list(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  int fd = openat((int)in_int(&in), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int64_t system = in_int(&in);
+  DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+  if (directory == NULL) {
+    napi_value failed = out_result(env, -1);
+    if (fd >= 0) close(fd);
+    return failed;
+  }
+  size_t count = 0, room = 0;
+  uint8_t *types = NULL;
+  uint64_t *inodes = NULL;
+  napi_value names, result = NULL;
+  int error = 0;
+  napi_create_array(env, &names);
+  for (;;) {
+    errno = 0;
+    const struct dirent *entry = readdir(directory);
+    if (entry == NULL) {
+      error = errno;
+      break;
+    }
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    if (count == room) {
+      room = room > 0 ? 2 * room : 64;
+      uint8_t *more_types = realloc(types, room);
+      if (more_types != NULL) types = more_types;
+      uint64_t *more_inodes = realloc(inodes, room * sizeof(uint64_t));
+      if (more_inodes != NULL) inodes = more_inodes;
+      if (more_types == NULL || more_inodes == NULL) {
+        error = ENOMEM;
+        break;
+      }
+    }
+    types[count] = entry->d_type;
+    inodes[count] = unique_inode(entry->d_ino, system);
+    napi_set_element(env, names, (uint32_t)count++, out_bytes(env, entry->d_name, NAPI_AUTO_LENGTH));
+  }
+  closedir(directory);
+  if (error != 0) result = out_int(env, -error);
+  else {
+    napi_value type_bytes, inode_bytes, type_array, inode_array;
+    void *data;
+    napi_create_object(env, &result);
+    napi_create_arraybuffer(env, count, &data, &type_bytes);
+    if (count > 0) memcpy(data, types, count);
+    napi_create_arraybuffer(env, count * sizeof(uint64_t), &data, &inode_bytes);
+    if (count > 0) memcpy(data, inodes, count * sizeof(uint64_t));
+    napi_create_typedarray(env, napi_uint8_array, count, type_bytes, 0, &type_array);
+    napi_create_typedarray(env, napi_biguint64_array, count, inode_bytes, 0, &inode_array);
+    napi_set_named_property(env, result, "names", names);
+    napi_set_named_property(env, result, "types", type_array);
+    napi_set_named_property(env, result, "inodes", inode_array);
+  }
+  free(types);
+  free(inodes);
+  return result;
+}
+
+void export_files(napi_env env, napi_value exports) {
+  static const struct function table[] = {
+      {"stat", js_stat},           {"open", js_open},           {"openPath", js_open_path},
+      {"close", js_close},         {"swap", js_swap},           {"mkdir", js_mkdir},
+      {"mknod", js_mknod},         {"symlink", js_symlink},     {"link", js_link},
+      {"unlink", js_unlink},       {"rename", js_rename},       {"chmod", js_chmod},
+      {"chown", js_chown},         {"utimens", js_utimens},     {"utimensSeen", js_utimens_seen},
+      {"truncate", js_truncate},   {"readlink", js_readlink},   {"getxattr", js_getxattr},
+      {"listxattr", js_listxattr}, {"setxattr", js_setxattr},   {"removexattr", js_removexattr},
+      {"fsync", js_fsync},         {"umask", js_umask},         {"copy", js_copy},
+      {"list", js_list}};
+  EXPORT(env, exports, table);
+}

@@ -1,0 +1,122 @@
+import { type Stats, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { NanolinError } from '../error/index.ts';
+import { AT_FDCWD, MOUNT_ATTR_RDONLY, native, OPEN_TREE_CLONE } from '../kernel/index.ts';
+import { Errno } from './errno.ts';
+import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, O_RDONLY } from './flags.ts';
+import { union } from './native.ts';
+import type { UnionOptions } from './options.ts';
+import { discard } from './remove.ts';
+import { STAT_DEV, slot } from './slots.ts';
+import { type Layer, Tree } from './tree.ts';
+
+const AT_EMPTY_PATH = 0x1000;
+const MOUNT_ATTR_NOATIME = 0x10;
+
+/** Opens the layers of a union and makes its work directory ready. Throws what the user can do something about. */
+export function openTree(options: UnionOptions): Tree {
+  const { lowers, upper, userxattr, volatile } = options;
+  const paths = [...(upper ? [upper.upper] : []), ...lowers];
+  requireLayers(options);
+  const fds = paths.map(path =>
+    path === upper?.upper ? opened(path, O_PATH | O_DIRECTORY) : openLower(path),
+  );
+  const work = upper && openWork(upper.upper, upper.work, volatile);
+  return new Tree(numbered(fds), work, userxattr ? 'user.overlay.' : 'trusted.overlay.', !volatile);
+}
+
+/** That all of them are there and fit together, in words that name the one that does not. */
+export function requireLayers({ lowers, upper }: UnionOptions): void {
+  for (const path of lowers) requireDirectory(path);
+  if (!upper) return;
+  const [above, below] = [requireDirectory(upper.upper), requireDirectory(upper.work)];
+  if (above.dev !== below.dev)
+    throw new NanolinError('refused', `${upper.work} is not on the file system of ${upper.upper}`);
+  if (inside(upper.work, upper.upper) || inside(upper.upper, upper.work))
+    throw new NanolinError(
+      'refused',
+      `${upper.upper} and ${upper.work} hold one another`,
+      'put them side by side',
+    );
+}
+
+const inside = (path: string, directory: string): boolean =>
+  `${resolve(path)}/`.startsWith(`${resolve(directory)}/`);
+
+function requireDirectory(path: string): Stats {
+  try {
+    const stats = statSync(path);
+    if (stats.isDirectory()) return stats;
+  } catch (cause) {
+    throw new NanolinError('source-missing', `the layer ${path} cannot be opened`, undefined, { cause });
+  }
+  throw new NanolinError('source-unreadable', `the layer ${path} is no directory`);
+}
+
+/**
+ * A clone of the mount that holds it, where we may make one: what is mounted inside the layer does not show, the path can be unmounted, and
+ * it cannot be written to, not even its access times. The upper is not cloned: nothing is renamed from one mount to another.
+ */
+function openLower(path: string): number {
+  try {
+    const fd = native.openTree(AT_FDCWD, resolve(path), OPEN_TREE_CLONE);
+    native.mountSetattr(fd, '', AT_EMPTY_PATH, BigInt(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME), 0n, 0n);
+    return fd;
+  } catch {
+    return opened(path, O_PATH | O_DIRECTORY);
+  }
+}
+
+function opened(path: string, flags: number): number {
+  const fd = union.openPath(path, flags);
+  if (fd < 0)
+    throw new NanolinError('source-unreadable', `the layer ${path} cannot be opened`, undefined, {
+      cause: new Errno(-fd),
+    });
+  return fd;
+}
+
+/** Layers on one file system share its number. */
+function numbered(fds: readonly number[]): Layer[] {
+  const devices: number[] = [];
+  return fds.map(fd => {
+    union.stat(fd, '', 0);
+    const device = slot(STAT_DEV);
+    if (!devices.includes(device)) devices.push(device);
+    return { fd, system: devices.indexOf(device) };
+  });
+}
+
+/** `work` below the directory that was named, as the kernel has it, emptied of what a crash left. */
+function openWork(upper: string, work: string, volatile: boolean): number {
+  for (const path of [upper, work]) claim(path);
+  const fd = opened(work, O_RDONLY | O_DIRECTORY);
+  if (union.stat(fd, 'work', 0) >= 0) {
+    const old = opened(`${work}/work`, O_PATH | O_DIRECTORY);
+    if (union.stat(old, 'incompat/volatile', 0) >= 0)
+      throw new NanolinError(
+        'refused',
+        `${upper} was mounted volatile and not unmounted`,
+        `what it holds may be incomplete: make a new one, or remove ${work}/work/incompat to take it as it is`,
+      );
+    union.close(old);
+  }
+  discard([fd, 'work']);
+  union.unlink(fd, 'work', AT_REMOVEDIR);
+  union.umask(0);
+  const made = union.mkdir(fd, 'work', 0o700);
+  if (made < 0)
+    throw new NanolinError('source-unreadable', `${work} cannot be written to`, undefined, {
+      cause: new Errno(-made),
+    });
+  const ours = opened(`${work}/work`, O_PATH | O_DIRECTORY);
+  if (volatile && union.mkdir(ours, 'incompat', 0o700) >= 0) union.mkdir(ours, 'incompat/volatile', 0o700);
+  return ours;
+}
+
+/** Held until the process ends. The kernel's own overlays are asked for by their mounts' options, elsewhere. */
+function claim(path: string): void {
+  const fd = opened(path, O_RDONLY | O_DIRECTORY);
+  if (!native.flockTry(fd, true))
+    throw new NanolinError('busy', `${path} is in use by another union`, 'unmount that one first');
+}

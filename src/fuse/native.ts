@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { NanolinError } from '../error/index.ts';
+
+/**
+ * The addon of native/fuse, typed. Every call is synchronous and returns its result or -errno; nothing throws, because most of what
+ * fails here is an answer. A place is a descriptor and one name below it, or '' for what the descriptor is itself. Names, targets and
+ * values are strings of one character a byte, so that any byte passes.
+ */
+export interface UnionNative {
+  /** Before the mount is made; `space` is the directory whose free space statfs shows. */
+  serve(handler: Handler, space: number): number;
+  shared(): ArrayBuffer;
+  /** Puts the entries into an open directory. */
+  fill(directory: number, names: readonly string[], types: Uint8Array, inodes: BigUint64Array): number;
+
+  /** Into the slots; `system` is the number of the file system in the union, mixed into the inode's. */
+  stat(fd: number, name: string, system: number): number;
+  open(fd: number, name: string, flags: number, mode: number): number;
+  openPath(path: string, flags: number): number;
+  close(fd: number): number;
+  /** Whoever uses `to` goes on with what `from` has open; closes `from`. */
+  swap(from: number, to: number): number;
+  mkdir(fd: number, name: string, mode: number): number;
+  mknod(fd: number, name: string, mode: number, device: number): number;
+  symlink(target: string, fd: number, name: string): number;
+  link(fd: number, name: string, newFd: number, newName: string): number;
+  unlink(fd: number, name: string, flags: number): number;
+  rename(fd: number, name: string, newFd: number, newName: string, flags: number): number;
+  chmod(fd: number, name: string, mode: number): number;
+  chown(fd: number, name: string, uid: number, gid: number): number;
+  /** Seconds and nanoseconds of access, then of the last change of the data. */
+  utimens(fd: number, name: string, as: number, an: number, ms: number, mn: number): number;
+  /** The times that the last `stat` saw, to the nanosecond. */
+  utimensSeen(fd: number, name: string): number;
+  truncate(fd: number, name: string, size: number): number;
+  readlink(fd: number, name: string): string | number;
+  getxattr(fd: number, name: string, attribute: string): string | number;
+  /** A NUL after each name. */
+  listxattr(fd: number, name: string): string | number;
+  setxattr(fd: number, name: string, attribute: string, value: string, flags: number): number;
+  removexattr(fd: number, name: string, attribute: string): number;
+  fsync(fd: number): number;
+  umask(mask: number): number;
+  /** All data with its holes, and the size. */
+  copy(from: number, to: number): number;
+  /** Without . and .. ; types are DT_*. */
+  list(fd: number, system: number): Listed | number;
+}
+
+export interface Listed {
+  readonly names: string[];
+  readonly types: Uint8Array;
+  readonly inodes: BigUint64Array;
+}
+
+/** 0 or more for success, -errno, or the bytes of the reply. Numbers of request and reply are in the slots. */
+export type Handler = (opcode: number, node: number, first?: string, second?: string) => number | string;
+
+const built = 'native/build/Release/union.node';
+
+function addonPath(from: string): string | null {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, built))) return join(folder, built);
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+/** Globally, and before fuse-native: its symbols then take the place of libfuse's (native/fuse/session.c). */
+function load(): UnionNative {
+  const path = addonPath(dirname(fileURLToPath(import.meta.url)));
+  if (path === null)
+    throw new NanolinError(
+      'needs-program',
+      `the native addon is not built: ${built} is missing`,
+      'run `npm run build`',
+    );
+  const module = { exports: {} };
+  const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
+  process.dlopen(module, path, RTLD_NOW | RTLD_GLOBAL);
+  return module.exports as UnionNative;
+}
+
+let loaded: UnionNative | undefined;
+
+export const union: UnionNative = new Proxy({} as UnionNative, {
+  get(_, name) {
+    loaded ??= load();
+    return Reflect.get(loaded, name);
+  },
+});
+
+/** The part of fuse-native 2.2.6 that is used: the mount, the session and its thread. It publishes no types. */
+export interface FuseMount {
+  mount(done: (error: Error | null) => void): void;
+}
+
+type FuseConstructor = new (
+  target: string,
+  operations: object,
+  options: Readonly<Record<string, unknown>>,
+) => FuseMount;
+
+/** Required at run time: it looks for its own addon beside itself, so a bundle cannot hold it. */
+export function fuseNative(): FuseConstructor {
+  loaded ??= load();
+  try {
+    return createRequire(import.meta.url)('fuse-native');
+  } catch (cause) {
+    throw new NanolinError(
+      'needs-program',
+      'fuse-native cannot be loaded',
+      'it needs libfuse.so.2: `apt-get install libfuse2`',
+      { cause },
+    );
+  }
+}

@@ -2,10 +2,10 @@ import { rm } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import { imageStem, matches, parseImageName, parseQuery, type Relation } from '../formats/index.ts';
-import { importLayer, removeLayer } from '../layer/index.ts';
+import { importLayer, listLayers, removeLayer } from '../layer/index.ts';
 import { changeTo, createProfile, type Session, type Wanted, wantedNow, writing } from '../profile/index.ts';
 import { currentGeneration, type LayerRef, type SwitchResult, type Writers } from '../stack/index.ts';
-import { replaceFile } from '../state/index.ts';
+import { type Context, replaceFile } from '../state/index.ts';
 import { readBase } from './install-base.ts';
 import { refuseTaken } from './install-paths.ts';
 import { type InstallPlan, planInstall } from './install-plan.ts';
@@ -230,15 +230,21 @@ async function bring(
     if (recipe) replaceFile(recipePlace(ctx, known.image), recipe.toString('utf8'));
     return known;
   }
+  undo.push(() => takeOut(ctx, path, stored));
   const [layer] = await importLayer(ctx, path, unsigned ? { unsigned } : {});
   if (layer === undefined) throw new NanolinError('image-invalid', `${path} brought nothing in`);
-  if (stored.every(other => other.layer.image !== layer.image))
-    undo.push(() => removeLayer(ctx, layer.image, { inUse: () => null }));
   if (layer.name !== name || layer.version !== version)
     throw new NanolinError('image-invalid', `${path} came in as ${layer.name} ${layer.version}`);
   if (recipe !== null) replaceFile(recipePlace(ctx, layer.image), recipe.toString('utf8'));
   ctx.at('package:brought');
   return layer;
+}
+
+/** The layers that came from this path, however far its import got, but for those that were there before. */
+async function takeOut(ctx: Context, path: string, before: readonly Stored[]): Promise<void> {
+  const were = new Set(before.map(({ layer }) => layer.image));
+  for (const { image, origin } of await listLayers(ctx))
+    if (origin === path && !were.has(image)) await removeLayer(ctx, image, { inUse: () => null });
 }
 
 function checkPaths(

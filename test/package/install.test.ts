@@ -72,6 +72,7 @@ function stateOf({ scene }: Shop): unknown {
     packages,
     store: list('layers'),
     state: read('state.json'),
+    generations: list('generations'),
     tmp: list('tmp'),
     shows: readdirSync(scene.target),
   };
@@ -277,6 +278,36 @@ test('a second image that is no image: what was brought in before it goes again'
   assert.is(error.code, 'image-invalid');
   assert.equal(stateOf(shop), before);
   assert.equal(await nanolin.layer.list(), []);
+});
+
+test('an error at any boundary before the switch: store, records and stack are as before', async () => {
+  await using shop = await openShop();
+  const { nanolin, scene } = shop;
+  await shop.make('out', 'old 1', { old: 'old\n' });
+  await shop.make('out', 'app 1', { app: 'app\n' }, ['REQUIRE lib']);
+  await shop.make('out', 'lib 1', { lib: 'lib\n' });
+  const options = { from: [shop.source('out')], unsigned: true };
+  await nanolin.package.install(['old'], options);
+  const before = stateOf(shop);
+  const failAt = (nth: number, passed: string[] = []) =>
+    scene.open({
+      at(point) {
+        passed.push(point);
+        if (passed.length === nth && /^(import|package):/.test(point)) throw new Error(`at ${point}`);
+      },
+    });
+  for (let nth = 1; ; nth++) {
+    const failing = await failAt(nth);
+    const result = await failing.package.install(['app'], options).catch(error => error);
+    if (!(result instanceof Error)) {
+      assert.equal(await shop.on(), ['app 1', 'lib 1', 'old 1']);
+      if (nth > 10) break;
+      await nanolin.package.remove(['app'], { autoremove: true });
+      for (const name of ['app', 'lib']) await nanolin.layer.remove(name);
+      continue;
+    }
+    assert.equal(stateOf(shop), before, result.message);
+  }
 });
 
 test('a health check that fails: the stack and the records are as before', async () => {

@@ -29,7 +29,9 @@ for (const { verb, flags, words, example } of commands)
   });
 
 test('examples are lines that can be run', async () => {
-  for (const { example } of commands) {
+  for (const { verb, example } of commands) {
+    // It would mount: no library is between it and the kernel.
+    if (verb[0] === 'union') continue;
     const line = (example.replace(/ [|>].*$/, '').match(/"[^"]*"|\S+/g) ?? [])
       .slice(1)
       .map(word => word.replaceAll('"', ''));

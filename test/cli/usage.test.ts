@@ -24,7 +24,8 @@ const wrong: readonly (readonly [line: string, message: string])[] = [
   ['profile switch', 'NAME is missing'],
   ['profile switch web --restore', 'NAME and --restore exclude each other'],
   ['owner', 'too few words: 0 given, 1 needed'],
-  ['union -o lowerdir=a t', 'unknown command union'],
+  ['onion -o lowerdir=a t', 'unknown command onion'],
+  ['union t', '-o is missing'],
 ];
 
 for (const [line, message] of wrong)

@@ -2,9 +2,14 @@ export { NanolinError } from './error/index.ts';
 export { openNanolin } from './open.ts';
 export type {
   FoundPackage,
+  ImportedPackage,
   InstalledPackage,
   InstallOptions,
+  Made,
+  MakeOptions,
   PackageChange,
+  PackageImportOptions,
+  PackageReport,
   RemoveOptions,
 } from './package/index.ts';
 export type {
@@ -23,9 +28,14 @@ export type { KeyOffer, KeyReport } from './trust/types.ts';
 import type { Layer } from './layer/types.ts';
 import type {
   FoundPackage,
+  ImportedPackage,
   InstalledPackage,
   InstallOptions,
+  Made,
+  MakeOptions,
   PackageChange,
+  PackageImportOptions,
+  PackageReport,
   RemoveOptions,
 } from './package/index.ts';
 import type {
@@ -201,6 +211,21 @@ export interface Nanolin {
     /** Absolute paths of what an installed package holds. */
     files(name: string): Promise<readonly string[]>;
     search(text: string, options?: { from?: readonly string[] }): Promise<readonly FoundPackage[]>;
+    /** Builds from recipes, by name or path, and before them the recipes beside that they need; needs come first. */
+    make(recipes: readonly string[], options?: MakeOptions): Promise<readonly Made[]>;
+    /** Recipe and image from a .deb, `deb:NAME`, a tar archive, a directory or an OCI layout; its scripts are not run. */
+    import(source: string, options?: PackageImportOptions): Promise<ImportedPackage>;
+    /** What a recipe says, by path, by name, or of a layer. */
+    show(recipe: string): Promise<PackageReport>;
+    /** Writes the skeleton of a recipe, returns its path; refuses to overwrite. */
+    create(name: string): Promise<string>;
+    /** Brings a recipe into the one form; true when it was not in it. With `check` nothing is written. */
+    format(recipe: string, options?: { check?: boolean }): Promise<boolean>;
+    /** Signs STEM.img and STEM.lst, by the path of one of a package's files or by the name of a layer; returns the signatures. */
+    sign(
+      packages: readonly string[],
+      options: { key: string; password: () => Promise<string> },
+    ): Promise<readonly string[]>;
   };
   /** Who owns each path of the live stacks, by path or pattern; one that nobody has is answered as not visible. */
   owner(

@@ -5,11 +5,17 @@ import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
 import { probeKernel } from './kernel/index.ts';
 import { findLayer, importLayer, listLayers, removeLayer, showFiles, verifyLayers } from './layer/index.ts';
 import {
+  importPackage,
   installPackages,
   listPackages,
+  makePackages,
+  newRecipe,
   packageFiles,
   removePackages,
   searchPackages,
+  showPackage,
+  signPackages,
+  tidyRecipe,
 } from './package/index.ts';
 import {
   checkProfile,
@@ -85,6 +91,12 @@ export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
       list: () => listPackages(ctx),
       files: name => packageFiles(ctx, name),
       search: (text, { from = [] } = {}) => searchPackages(ctx, text, from),
+      make: (recipes, options = {}) => makePackages(session, recipes, options),
+      import: (source, options = {}) => importPackage(session, source, options),
+      show: recipe => showPackage(ctx, recipe),
+      create: name => newRecipe(ctx, name),
+      format: (recipe, options = {}) => tidyRecipe(ctx, recipe, options),
+      sign: (packages, options) => signPackages(ctx, packages, options),
     },
     key: {
       create: (name, options) => writing(session, `making the key ${name}`, () => newKey(ctx, name, options)),

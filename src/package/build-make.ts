@@ -186,7 +186,7 @@ class Job {
         origin: `recipe:${this.file.path}`,
         source: build.digest,
       });
-      replaceFile(join(ctx.paths.layers, `${imageStem(record)}.rcp`), dated(this.file.recipe, record.stamp));
+      storeRecipe(ctx, record, dated(this.file.recipe, record.stamp));
       return record;
     } finally {
       await making.closeWork(ctx, work);
@@ -250,6 +250,14 @@ class Job {
       return sha256 === undefined ? [] : [{ url: item.url, sha256 }];
     });
   }
+}
+
+/** The recipe lies beside its image: what a package needs is read there. */
+export function storeRecipe(ctx: Context, record: LayerRecord, text: string): string {
+  const path = join(ctx.paths.layers, `${imageStem(record)}.rcp`);
+  replaceFile(path, text);
+  chmodSync(path, 0o444);
+  return path;
 }
 
 /** Copies a stored package to a directory: recipe, image and manifest under one stem. */

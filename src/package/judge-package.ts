@@ -26,6 +26,9 @@ const reasons = {
   overlay: 'carries a mark that only the kernel may set',
 } as const;
 
+/** The words that PERMITS takes in a PACKAGE. */
+export const rules = Object.keys(reasons);
+
 const places: readonly (readonly [Rule, RegExp])[] = [
   ['accounts', /^etc\/(passwd|shadow|group|gshadow|subuid|subgid)-?$/],
   [

@@ -1,11 +1,14 @@
 import { run } from '../../src/cli/run.ts';
 import type { World } from '../../src/cli/world.ts';
 import type {
+  ImportedPackage,
   KeyOffer,
   KeyReport,
+  Made,
   Nanolin,
   OpenOptions,
   PackageChange,
+  PackageReport,
   PathOwner,
   Plan,
   ProfileReport,
@@ -49,6 +52,36 @@ export const status: Status = {
   holders: [],
   namespaces: [],
   recovery: [],
+};
+
+const about = {
+  name: 'jq',
+  version: '1.6',
+  stamp: 'r26.11-G22095100',
+  image: 'jq-v1.6-r26.11-G22095100.img',
+  size: 123456,
+  digest: 'a'.repeat(64),
+  files: 12,
+  recipe: '/srv/jq.rcp',
+  out: [],
+  notes: [],
+} as const;
+
+const made: Made = {
+  ...about,
+  format: 'erofs',
+  built: true,
+  reproducible: null,
+  log: '/var/lib/nanolin/logs/jq-v1.6.log',
+  pins: [],
+};
+
+const imported: ImportedPackage = { ...about, scripts: ['postinst'], conffiles: [], licenses: [] };
+
+const packageReport: PackageReport = {
+  ...{ name: 'jq', version: '1.6', stamp: null, comment: 'json', description: '', license: 'MIT' },
+  ...{ contact: [], website: [], provides: [], replaces: [], requires: ['libc6>=2.34'], suggests: [] },
+  ...{ tooling: [], permits: [], sources: [], scripts: [], recipe: '/srv/jq.rcp', image: null, doubts: [] },
 };
 
 export const layer: Layer = {
@@ -196,6 +229,12 @@ export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}
       search: answer('package.search', [
         { name: 'jq', version: '1.6', stamp: '', source: '/srv', comment: 'json', stored: false },
       ]),
+      make: answer('package.make', [made]),
+      import: answer('package.import', imported),
+      show: answer('package.show', packageReport),
+      create: answer('package.create', '/etc/nanolin/profiles/packages/jq.rcp'),
+      format: answer('package.format', false),
+      sign: answer('package.sign', ['/srv/jq.sig']),
     },
     doctor: answer('doctor', {
       kernel: '6.18',

@@ -24,7 +24,7 @@ const wrong: readonly (readonly [line: string, message: string])[] = [
   ['profile switch', 'NAME is missing'],
   ['profile switch web --restore', 'NAME and --restore exclude each other'],
   ['owner', 'too few words: 0 given, 1 needed'],
-  ['onion -o lowerdir=a t', 'unknown command onion'],
+  ['teleport -o lowerdir=a t', 'unknown command teleport'],
   ['union t', '-o is missing'],
 ];
 

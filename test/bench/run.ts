@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(scratch: string): Pro
   process: () => import('./process.ts'),
   size: () => import('./size.ts'),
   gap: () => import('./gap.ts'),
+  solve: () => import('./solve.ts'),
 };
 
 const scratchVariable = 'NANOLIN_BENCH_SCRATCH';

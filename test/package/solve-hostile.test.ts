@@ -106,6 +106,15 @@ test('32: ten thousand packages that need any of ten thousand providers do not m
   assert.ok(answer.steps < 1_000_000, String(answer.steps));
 });
 
+test('32: five thousand packages that exclude one another are not all written down', () => {
+  const many = Array.from({ length: 5000 }, (_, n) =>
+    candidate(`one${n} 1`, { provides: ['only', `is${n}`], conflicts: ['only'] }),
+  );
+  const all = Array.from({ length: 5000 }, (_, n) => `one${n}`);
+  assert.is(failed([...many, candidate('all 1', { requires: all })], 10_000_000, 'all').kind, 'exhausted');
+  assert.equal(shown(solved(many, 'only').chosen), ['one0 1']);
+});
+
 test('32: two thousand versions of a name, each wrong but the oldest', () => {
   const lib = Array.from({ length: 2000 }, (_, n) =>
     candidate(`lib ${n + 1}`, n === 0 ? {} : { requires: [`core>=${n + 1}`] }),

@@ -52,10 +52,10 @@ async function recoverAll(session: Session): Promise<void> {
   if (!recovery.apply) return;
   const options = applyOptions(session, {});
   try {
-    await applyGeneration(ctx, recovery.apply, options);
+    (await applyGeneration(ctx, recovery.apply, options)).release();
   } catch (error) {
     ctx.log.warn({ error: asNanolinError(error).message }, 'going back to the last committed generation');
-    await applyGeneration(ctx, currentGeneration(ctx), options);
+    (await applyGeneration(ctx, currentGeneration(ctx), options)).release();
   }
 }
 

@@ -156,23 +156,16 @@ async function change(session: Session, wanted: Wanted, options: Change): Promis
   if (isUp(session, before, wanted)) return unchanged(session, before, wanted.leftOut);
 
   const next = numbered(ctx, wanted, options.previous ?? before.number);
-  // A volatile upper goes with its stack: what it shows is compared while it is there.
-  const foreseen = before.writing === 'volatile' ? countPaths(session, before, next) : undefined;
   const applied = await applyGeneration(ctx, next, applyOptions(session, options));
   const after = applied.generation;
   const trouble = options.profile ? await afterSwitch(session, before, after, options.profile) : null;
-  if (trouble === null) {
-    const asForeseen = after.leftOut.length === next.leftOut.length;
-    return report(session, before, applied, asForeseen ? foreseen : undefined);
-  }
+  if (trouble === null) return report(session, before, applied);
 
-  const undone = { ...before, leftOut: [], reason: `rolled back: ${trouble.message}` };
-  const back = numbered(ctx, undone, before.previous);
   const { code, message } = trouble;
-  return {
-    ...report(session, before, await applyGeneration(ctx, back, applyOptions(session, options))),
-    rolledBack: { from: after.number, code, message },
-  };
+  const undone = { ...before, leftOut: [], reason: `rolled back: ${message}` };
+  const back = numbered(ctx, undone, before.previous);
+  const returned = await applyGeneration(ctx, back, applyOptions(session, options));
+  return { ...report(session, before, returned), rolledBack: { from: after.number, code, message } };
 }
 
 /** Is it the committed stack, and does every target show it? */
@@ -216,9 +209,11 @@ async function afterSwitch(
       timeoutMs,
     });
     if (result.ok) return null;
-    const why = result.timedOut
-      ? `did not end within ${timeoutMs} ms`
-      : `ended with ${result.signal ?? `exit code ${result.code}`}`;
+    const why = result.cancelled
+      ? 'was cancelled'
+      : result.timedOut
+        ? `did not end within ${timeoutMs} ms`
+        : `ended with ${result.signal ?? `exit code ${result.code}`}`;
     const said = result.output.trim().split('\n').at(-1);
     return new NanolinError(
       'script-failed',
@@ -247,13 +242,11 @@ async function afterSwitch(
 /** Milliseconds that an enable or disable script may take. */
 const scriptPatience = 60_000;
 
-function report(
-  session: Session,
-  before: Generation,
-  applied: Applied,
-  paths = countPaths(session, before, applied.generation),
-): SwitchResult {
+/** What was found after the switch; then what nothing uses any more is removed: a volatile upper is still compared here. */
+function report(session: Session, before: Generation, applied: Applied): SwitchResult {
   const { generation, swapped, ms, writers, ways } = applied;
+  const paths = countPaths(session, before, generation);
+  applied.release();
   return {
     profile: generation.profile,
     generation: generation.number,
@@ -304,10 +297,15 @@ function describeEdit(edit: StackEdit): string {
 
 function countPaths(session: Session, before: Generation, after: Generation): SwitchResult['paths'] {
   const paths = { added: 0, removed: 0, changed: 0 };
-  for (const { changes } of compareGenerations(session, before, after)) {
-    paths.added += changes.appear.length;
-    paths.removed += changes.vanish.length;
-    paths.changed += changes.change.length;
+  try {
+    for (const { changes } of compareGenerations(session, before, after)) {
+      paths.added += changes.appear.length;
+      paths.removed += changes.vanish.length;
+      paths.changed += changes.change.length;
+    }
+  } catch (error) {
+    // The switch is committed: a manifest that was lost since does not make it fail.
+    session.ctx.log.warn({ error: asNanolinError(error).message }, 'the paths cannot be counted');
   }
   return paths;
 }

@@ -33,6 +33,8 @@ export interface Applied {
   readonly ways: Readonly<Record<string, string>>;
   /** Mounts that were replaced by this switch. */
   readonly retired: readonly Retired[];
+  /** Removes uppers and work directories that nothing uses any more. Until then one can go back without a loss. */
+  readonly release: () => void;
 }
 
 /** Facts and plan alone: what `plan` prints. */
@@ -57,17 +59,15 @@ export async function applyGeneration(
   const record = ownRecord(ctx);
   const { plan, targets } = planWith(ctx, wanted, record, options);
   const planned = performance.now();
-  const { generation, swapped, preparedAt, writers, mounter, retired } = await carryOut(
-    new Run(ctx, wanted, record, plan, targets, options),
-    plan,
-  );
+  const run = await carryOut(new Run(ctx, wanted, record, plan, targets, options), plan);
+  const { generation, swapped, preparedAt, writers, mounter, retired } = run;
   const ms = {
     plan: planned - started,
     prepare: preparedAt - planned,
     swap: swapped.ms,
     total: performance.now() - started,
   };
-  return { generation, swapped, ms, writers, ways: mounter.ways, retired };
+  return { generation, swapped, ms, writers, ways: mounter.ways, retired, release: () => run.release() };
 }
 
 /** Disposes the run: with its descriptors goes what is left of the old stack. */
@@ -124,12 +124,6 @@ const executors: { readonly [K in Step['do']]: Executor<K> } = {
     if (!run.mounter.seal(step))
       run.ctx.log.info({ target: step.target }, 'the old stack stays writable for files that are open');
   },
-  release: run =>
-    releaseUppers(
-      run.ctx,
-      run.mounts(),
-      run.moves.flatMap(({ old }) => (old ? [old] : [])),
-    ),
 };
 
 /** One bad image never takes the others down; what is wrong with the machine is not an image's fault. */
@@ -234,6 +228,12 @@ class Run implements Disposable {
 
   mounts(): MountRecord[] {
     return [...this.#plan.kept, ...this.moves.flatMap(({ next }) => (next ? [next] : []))];
+  }
+
+  release(): void {
+    this.ctx.at('switch:release');
+    const replaced = this.moves.flatMap(({ old }) => (old ? [old] : []));
+    releaseUppers(this.ctx, this.mounts(), replaced);
   }
 
   unstage(): void {

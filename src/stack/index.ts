@@ -1,6 +1,6 @@
 export { type Applied, type ApplyOptions, applyGeneration, planFor } from './apply.ts';
 export { isEmptyDirectory } from './facts.ts';
-export { BARE, currentGeneration, nextNumber, readGeneration, readHistory } from './history.ts';
+export { currentGeneration, nextNumber, readGeneration, readHistory } from './history.ts';
 export { aboutToGo, type Going, holdersOf, type Pins, pinsOf } from './holders.ts';
 export { KernelMounter } from './kernel-mounter.ts';
 export { isOurs } from './mounted.ts';

@@ -30,8 +30,7 @@ export type Step =
   | { readonly do: 'intend'; readonly generation: Generation }
   | { readonly do: 'swap'; readonly moves: readonly PlannedMove[] }
   | { readonly do: 'record'; readonly generation: number }
-  | { readonly do: 'seal'; readonly target: string }
-  | { readonly do: 'release' };
+  | { readonly do: 'seal'; readonly target: string };
 
 /**
  * `beneath`: the new stack goes under the one in use, which is then detached: no gap. `onto`: nothing of ours is there yet.
@@ -121,7 +120,6 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
       { do: 'swap', moves },
       { do: 'record', generation: wanted.number },
       ...writable.map(target => ({ do: 'seal', target }) as const),
-      { do: 'release' },
     ],
   };
 }

@@ -4,7 +4,15 @@ import type { Context } from '../state/index.ts';
 import { stageGeneration } from './history.ts';
 import { isOurs } from './mounted.ts';
 import { type Phase, phaseOf, type Remedy, type Role, remedyFor } from './phase.ts';
-import { type Intent, type MountRecord, type Move, ownRecord, type RunRecord, runRecord } from './record.ts';
+import {
+  type Intent,
+  type MountRecord,
+  type Move,
+  ownRecord,
+  type Retired,
+  type RunRecord,
+  runRecord,
+} from './record.ts';
 import type { Generation } from './types.ts';
 import { undoBeneath } from './undo.ts';
 
@@ -57,11 +65,26 @@ export function recoverSwitch(ctx: Context): Recovery | null {
   if (found.remedy === 'finish') {
     using staged = stageGeneration(ctx, intent.to);
     staged.commit();
-    document.write({ ...record, mounts: mountsAfter(intent), intent: null });
+    document.write({
+      ...record,
+      mounts: mountsAfter(intent),
+      intent: null,
+      retired: retiredBy(record, intent),
+    });
     return { remedy: found.remedy, message: say('it was finished'), apply: null };
   }
-  document.write({ ...record, mounts: mountsNow(record, intent, readMountinfo()), intent: null });
+  const mounts = mountsNow(record, intent, readMountinfo());
+  document.write({ ...record, mounts, intent: null, retired: retiredBy(record, intent) });
   return { remedy: found.remedy, message: say('it is switched to again'), apply: intent.to };
+}
+
+/** Processes may hold the old stacks of a switch that was finished, too. */
+function retiredBy(record: RunRecord, { moves }: Intent): Retired[] {
+  const old = moves.flatMap(move => move.old ?? []);
+  return [
+    ...record.retired,
+    ...old.map(({ generation, identity, source, target }) => ({ generation, identity, source, target })),
+  ];
 }
 
 export function mountsAfter(intent: Intent): MountRecord[] {

@@ -334,6 +334,19 @@ export function stackContract(test: Test, name: string, options: OpenOptions, { 
     assert.is(read(`${target}/who`), 'fine');
   });
 
+  it('loses nothing of a volatile stack when the next one is switched back from', async () => {
+    await using world = await makeWorld(options);
+    const target = world.directory('srv', { base: 'base' });
+    for (const layer of ['one', 'sick']) await world.layer(layer, { who: layer });
+    world.profile('one', `TARGETS ${target} from=/`, 'ENABLES one', 'WRITING volatile');
+    world.profile('sick', `TARGETS ${target} from=/`, 'ENABLES sick', 'HEALTHY', '\tfalse');
+    const nanolin = await world.open();
+    await nanolin.profile.switch('one');
+    writeFileSync(`${target}/note`, 'mine');
+    assert.is((await nanolin.profile.switch('sick')).rolledBack?.from, 2);
+    assert.equal([read(`${target}/who`), read(`${target}/note`)], ['one', 'mine']);
+  });
+
   it('says what is wrong with a target, and changes nothing', async () => {
     await using world = await makeWorld(options);
     const real = world.directory('real', { file: 'file' });

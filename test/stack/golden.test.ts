@@ -101,8 +101,6 @@ function printStep(step: Step): string {
       return `record ${step.generation}`;
     case 'seal':
       return `seal ${step.target}`;
-    case 'release':
-      return 'release';
   }
 }
 

@@ -16,7 +16,7 @@ test('a second writer is told who the first is, and goes on when that one is kil
 
   const holder = spawn(
     process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, 'holder.ts'), world.root],
+    ['--import', 'tsx', join(import.meta.dirname, 'holder-program.ts'), world.root],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   await once(holder.stdout, 'data');

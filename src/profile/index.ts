@@ -7,13 +7,13 @@ export { createProfile, type NewProfile } from './create.ts';
 export { diffProfiles, type ProfileDiff } from './diff.ts';
 export type { StackEdit } from './edit.ts';
 export { listProfiles } from './list.ts';
-export { type Loaded, loadProfile } from './load.ts';
+export type { Loaded } from './load.ts';
 export { type PlannedChange, type PlanRequest, planChange } from './plan.ts';
 export type { Problem } from './problem.ts';
 export { reportProfile } from './report.ts';
 export type { Resolved, ResolvedLayer } from './resolve.ts';
 export type { ScriptResult } from './scripts.ts';
-export { applyOptions, type ChangeOptions, type Session, writing } from './session.ts';
+export { type ChangeOptions, type Session, writing } from './session.ts';
 export { originAt, shownBelow } from './shown.ts';
 export { type RunningState, runningState } from './status.ts';
 export {

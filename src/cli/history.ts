@@ -40,14 +40,14 @@ export const rollback: Command = {
       name: 'GENERATION',
       optional: true,
       names: 'generation',
-      about: 'number, as `nanolin history` shows it',
+      about: 'number, as `nanolin history` shows it; 0 is the bare base',
     },
   ],
   flags: switching,
   example: 'nanolin rollback 12 --reason "jq 1.7 breaks the report"',
   check({ words }) {
     const number = words.GENERATION?.[0];
-    return number === undefined || /^[1-9]\d{0,8}$/.test(number)
+    return number === undefined || /^(0|[1-9]\d{0,8})$/.test(number)
       ? undefined
       : `GENERATION is a number, not ${number}`;
   },

@@ -18,6 +18,7 @@ const asked: readonly (readonly [line: string, call: readonly unknown[]])[] = [
   ['history', ['history']],
   ['rollback', ['rollback', undefined, {}]],
   ['rollback 3 --reason x', ['rollback', 3, { reason: 'x' }]],
+  ['rollback 0', ['rollback', 0, {}]],
   [
     'layer import deb:jq --version 1.6 --format squashfs',
     ['layer.import', 'deb:jq', { version: '1.6', format: 'squashfs' }],

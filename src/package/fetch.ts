@@ -71,6 +71,7 @@ export async function placeSources(ctx: Context, sources: readonly Fetched[], fo
 
 async function fetchFile(ctx: Context, get: GetFile, options: FetchOptions, place: string): Promise<string> {
   const { source, sha256 } = get;
+  const beside = source.scheme === 'file' ? judgeFile(source.path, options, place) : null;
   if (sha256 !== null && existsSync(cachePath(ctx, sha256))) return sha256;
   ctx.progress({ task: 'fetch', subject: get.url });
   switch (source.scheme) {
@@ -88,7 +89,7 @@ async function fetchFile(ctx: Context, get: GetFile, options: FetchOptions, plac
       return keep(ctx, part, sha256, `${place}: ${get.url}`);
     }
     case 'file': {
-      const from = judgeFile(source.path, options, place);
+      const from = beside ?? '';
       const part = partialPath(ctx, createHash('sha256').update(from).digest('hex'));
       copyFileSync(from, part);
       return keep(ctx, part, sha256, `${place}: ${get.url}`);

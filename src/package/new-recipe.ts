@@ -15,8 +15,9 @@ export function newRecipe(ctx: Context, asked: string): string {
       `${JSON.stringify(name.slice(0, 80))} is not a package's name`,
       'a name is [a-z0-9][a-z0-9+._-]*',
     );
-  const text = skeleton(name, ctx.now().toISOString().slice(0, 10));
-  parseRecipe(text, { file: path, strict: true });
+  const text = formatRecipe(
+    parseRecipe(skeleton(name, ctx.now().toISOString().slice(0, 10)), { file: path, strict: true }),
+  );
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     writeFileSync(path, text, { flag: 'wx', mode: 0o644 });

@@ -41,11 +41,15 @@ export async function runStage(ctx: Context, sandbox: Sandbox, request: StageReq
   const { execa } = await import('execa');
   const { place, limits } = sandbox;
   const script = join(place, inPlace.stages, request.name);
-  writeFileSync(script, request.script);
-  chmodSync(script, 0o755);
+  if (!request.interactive) {
+    writeFileSync(script, request.script);
+    chmodSync(script, 0o755);
+  }
   const log = createWriteStream(request.log, { flags: 'a', mode: 0o644 });
   log.on('error', () => {});
-  const shell = request.interactive ? ['/bin/sh', '-i'] : ['/bin/sh', '-eu', `/nanolin/${request.name}`];
+  const shell = request.interactive
+    ? ['/bin/sh', '-c', greeting(request.name)]
+    : ['/bin/sh', '-eu', `/nanolin/${request.name}`];
   const child = execa('nsenter', [...enter(), ...limit(limits), ...bubble(request), ...shell], {
     stdio: [
       request.interactive ? 'inherit' : 'ignore',
@@ -88,6 +92,9 @@ export async function runStage(ctx: Context, sandbox: Sandbox, request: StageReq
     tail: text,
   };
 }
+
+const greeting = (stage: string): string =>
+  `echo 'This is where ${stage} failed; /nanolin/${stage} is its script. exit 0 runs it again, exit 1 gives up.'; exec /bin/sh -i`;
 
 /** The first thing inside closes the doors: the namespaces' descriptors, and the making of further user namespaces. */
 function enter(): string[] {

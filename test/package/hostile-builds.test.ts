@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { refusal } from '../layer/store.ts';
@@ -129,6 +131,32 @@ test('a process does not take more memory than it may', async () => {
     { ...small, memory: 2 ** 27 },
   );
   assert.match(message, /memory exhausted|Cannot allocate|INSTALL|COMPILE failed/);
+});
+
+test('SIGKILL of who builds ends the build, and nothing of it is left', async () => {
+  await using shop = await openWorkshop();
+  const path = shop.recipe('kill', bodies('kill', { COMPILE: ['sleep 7654321'], ...install }));
+  const library = new URL('../../src/index.ts', import.meta.url).href;
+  const program = `import { openNanolin } from ${JSON.stringify(library)};
+    const nanolin = await openNanolin({ root: ${JSON.stringify(shop.root)}, progress: ({ task }) => console.log(task) });
+    await nanolin.package.make([${JSON.stringify(path)}]);`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const sleeping = () =>
+    readdirSync('/proc').filter(pid => {
+      try {
+        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1') === 'sleep\x007654321\0';
+      } catch {
+        return false;
+      }
+    });
+  while (sleeping().length === 0 && child.exitCode === null) await sleep(50);
+  assert.is(sleeping().length, 1);
+  child.kill('SIGKILL');
+  for (let tries = 0; sleeping().length > 0 && tries < 100; tries++) await sleep(50);
+  assert.equal(sleeping(), []);
+  assert.equal(readdirSync(join(shop.root, 'var/lib/nanolin')), ['logs']);
 });
 
 test('an abort ends the build', async () => {

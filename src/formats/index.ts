@@ -46,6 +46,6 @@ export { parsePublicKey, parseSecretKey, printPublicKey, printSecretKey } from '
 export { makeKeys, unsealKey } from './signify-seal.ts';
 export { openEmbedded, parseSignature, signDetached, signEmbedded, verifyText } from './signify-sign.ts';
 export { type PackageSums, parseSums, printSums } from './signify-sums.ts';
-export { parseSource, type SourceAddress } from './source-address.ts';
+export type { SourceAddress } from './source-address.ts';
 export { compareStamps, formatStamp, parseStamp, stampTooNew } from './stamp.ts';
 export { compareVersions, debianVersion } from './version.ts';

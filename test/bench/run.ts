@@ -10,6 +10,8 @@ const benches: Readonly<Record<string, () => Promise<{ run(scratch: string): Pro
   size: () => import('./size.ts'),
   gap: () => import('./gap.ts'),
   solve: () => import('./solve.ts'),
+  'path-index': () => import('./path-index.ts'),
+  hashing: () => import('./hashing.ts'),
 };
 
 const scratchVariable = 'NANOLIN_BENCH_SCRATCH';

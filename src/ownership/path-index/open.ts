@@ -6,7 +6,7 @@ import { TreeReader } from './tree-read.ts';
 import type { PathIndex, PathOwner } from './types.ts';
 
 /** Bytes of inflated blocks in memory: those that a run of look-ups meets again. */
-const keptBlocks = 8 * 2 ** 20;
+const keptBlocks = 2 * 2 ** 20;
 const keptOwners = 10_000;
 /** `/usr` has an owner in each package: from so many on, all names are gone through once instead of each being looked up. */
 const sweepFrom = 256;

@@ -1,4 +1,5 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
+import { maxKey } from './block.ts';
 import { parseOwners, printOwners } from './keys.ts';
 import { type TreeCursor, TreeReader } from './tree-read.ts';
 import { type Sink, TreeWriter } from './tree-write.ts';
@@ -10,8 +11,8 @@ export interface OwnedKeys {
   readonly owners: Iterable<number>;
 }
 
-/** Characters that are sorted in memory at a time; with what strings cost beside them some 50 MB. */
-const defaultRunSize = 24 * 2 ** 20;
+/** Characters that are sorted in memory at a time. */
+const defaultRunSize = 8 * 2 ** 20;
 /** Read once, then gone: not worth a deflate. */
 const noEffort = 0;
 
@@ -23,6 +24,7 @@ export class Runs implements Disposable {
   readonly #file: string;
   readonly #runSize: number;
   readonly #spilled: TreeCursor[] = [];
+  readonly #pair = Buffer.allocUnsafe(maxKey + 1 + ownerWidth);
   #sink: Sink | null = null;
   #pairs: string[] = [];
   #size = 0;
@@ -35,9 +37,14 @@ export class Runs implements Disposable {
 
   add(key: string, owner: number): void {
     if (this.#size >= this.#runSize) this.#spill();
-    // A NUL sorts before all that a longer key goes on with; the owner's digits are compared last.
-    this.#pairs.push(`${key}\0${ownerDigits(owner)}`);
-    this.#size += key.length + ownerWidth + 1;
+    // A NUL sorts before all that a longer key goes on with; the owner's bytes are compared last. Copied, because a string that was put
+    // together from others keeps them alive: here, the line of the manifest.
+    const pair = this.#pair;
+    let length = pair.write(key, 'latin1');
+    length = pair.writeUInt8(0, length);
+    length = pair.writeUInt32BE(owner, length);
+    this.#pairs.push(pair.toString('latin1', 0, length));
+    this.#size += length;
   }
 
   /** Once, when all is added. */
@@ -108,10 +115,6 @@ class SortedKeys implements OwnedKeys {
 }
 
 const ownerWidth = 4;
-
-function ownerDigits(owner: number): string {
-  return String.fromCharCode(owner >>> 24, (owner >>> 16) & 0xff, (owner >>> 8) & 0xff, owner & 0xff);
-}
 
 function ownerIn(pair: string): number {
   let owner = 0;

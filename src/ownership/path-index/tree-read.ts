@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import { inflateRawSync } from 'node:zlib';
 import { NanolinError } from '../../error/index.ts';
 import { BlockCursor, floorOf, isWellFormed } from './block.ts';
-import { type BlockName, digestOf, maxBlockSize, parseName, type Root } from './tree.ts';
+import { type BlockName, blockSize, digestOf, maxBlockSize, parseName, type Root } from './tree.ts';
 
 /** Reads a tree. Every block is held to its digest before it is believed; a damaged one throws `state-corrupt`. */
 export class TreeReader {
@@ -85,7 +85,8 @@ export class TreeReader {
 
   #inflate(bytes: Buffer): Buffer | null {
     try {
-      return inflateRawSync(bytes, { maxOutputLength: maxBlockSize });
+      // One chunk holds an ordinary block: what is returned is a view of the chunk, and keeps all of it.
+      return inflateRawSync(bytes, { chunkSize: blockSize + 1024, maxOutputLength: maxBlockSize });
     } catch {
       return null;
     }

@@ -81,8 +81,20 @@ static void reply_write(const struct fuse_in_header *in, const struct fuse_write
   reply_data(in, &out, sizeof(out));
 }
 
+/* The kernel says nothing with these two; nobody but root has CAP_FSETID as a rule. */
+static int kill_unless_root(const struct fuse_in_header *in, int fd) {
+  return in->uid == 0 ? 0 : kill_privileges(fd);
+}
+
 static void reply_result(const struct fuse_in_header *in, int result) {
   reply_error(in, result < 0 ? errno : 0);
+}
+
+static void reply_fallocate(const struct fuse_in_header *in, const struct fuse_fallocate_in *wanted) {
+  int fd = (int)wanted->fh;
+  int result = kill_unless_root(in, fd);
+  if (result == 0) result = fallocate(fd, (int)wanted->mode, (off_t)wanted->offset, (off_t)wanted->length);
+  reply_result(in, result);
 }
 
 static void reply_seek(const struct fuse_in_header *in, const struct fuse_lseek_in *seek) {
@@ -96,6 +108,7 @@ static void reply_copy(const struct fuse_in_header *in, const struct fuse_copy_f
   off_t from = (off_t)copy->off_in, to = (off_t)copy->off_out;
   /* The reply's count has 32 bits. */
   size_t most = copy->len < (1U << 30) ? (size_t)copy->len : 1U << 30;
+  if (kill_unless_root(in, (int)copy->fh_out) < 0) return reply_error(in, errno);
   ssize_t done = copy_file_range((int)copy->fh_in, &from, (int)copy->fh_out, &to, most, 0);
   struct fuse_write_out out = {.size = (uint32_t)done};
   if (done < 0) reply_error(in, errno);
@@ -157,7 +170,7 @@ bool answer(const struct fuse_in_header *in, const char *payload, size_t size) {
     }
     case FUSE_FALLOCATE: {
       TAKE(fuse_fallocate_in, wanted);
-      reply_result(in, fallocate((int)wanted.fh, (int)wanted.mode, (off_t)wanted.offset, (off_t)wanted.length));
+      reply_fallocate(in, &wanted);
       return true;
     }
     case FUSE_LSEEK: {

@@ -8,7 +8,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -107,7 +106,8 @@ export async function makeUnion(
     async [Symbol.asyncDispose]() {
       if (isMounted(merged)) spawnSync('umount', ['--lazy', merged]);
       await idle(scratch);
-      rmSync(scratch, { recursive: true, force: true });
+      // Node builds paths, and some are longer than a path may be.
+      execFileSync('rm', ['-rf', scratch]);
     },
   };
   await union.mount(options ?? plain);

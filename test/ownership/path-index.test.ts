@@ -14,7 +14,11 @@ import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { buildPathIndex, type PathSource } from '../../src/ownership/index.ts';
+import {
+  buildPathIndex,
+  openPathIndex as openFromOutside,
+  type PathSource,
+} from '../../src/ownership/index.ts';
 import { BlockWriter } from '../../src/ownership/path-index/block.ts';
 import { pathKey } from '../../src/ownership/path-index/keys.ts';
 import { mergeKeys } from '../../src/ownership/path-index/merge.ts';
@@ -80,7 +84,7 @@ test('a path is answered with all who bring it, in the order of the sources, and
     ],
     { digest },
   );
-  using index = openPathIndex(file);
+  using index = await openFromOutside(file);
   assert.is(index.digest, digest);
   assert.equal(index.lookup('usr/a'), [owner('web', '2.0'), owner('web', '1.0')]);
   assert.equal(index.lookup('usr/\xff\xfe \n'), [owner('odd')]);

@@ -39,6 +39,10 @@ const install: Command = {
         'packages that may provide, replace or be what another source has the name of; with commas between',
     },
     unsigned: { about: 'take images in that nobody signed' },
+    permit: {
+      value: 'RULES',
+      about: 'what a package may bring whose recipe says PERMITS, setuid for example; with commas between',
+    },
     ...planning,
     writers,
     reason,
@@ -46,10 +50,12 @@ const install: Command = {
   example: 'nanolin package install greet --from ./out',
   async run(request, bench) {
     const cross = list(request, 'cross');
+    const permits = list(request, 'permit');
     const result = await (await bench.open()).package.install(many(request, 'PACKAGE'), {
       from: list(request, 'from'),
       ...(cross.length > 0 && { cross }),
       ...(request.flags.unsigned && { unsigned: true }),
+      ...(permits.length > 0 && { permits }),
       ...common(request),
     });
     return changed(result, request, 'installed', 'already installed');

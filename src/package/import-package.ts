@@ -7,7 +7,8 @@ import { storeRecipe, writeOut } from './build-make.ts';
 import { collectLicenses, type FoundLicense } from './import-licenses.ts';
 import { relationsFrom } from './import-relations.ts';
 import { type Staged, stageSource } from './import-tree.ts';
-import { judgePackage, rules } from './judge-package.ts';
+import { checkPermits, pathByPath } from './install-consent.ts';
+import { judgePackage } from './judge-package.ts';
 import type { ImportedPackage, PackageImportOptions } from './types.ts';
 
 /**
@@ -21,13 +22,7 @@ export async function importPackage(
 ): Promise<ImportedPackage> {
   const { ctx } = session;
   const { permits = [], out } = options;
-  const unknown = permits.find(word => !rules.includes(word));
-  if (unknown !== undefined)
-    throw new NanolinError(
-      'usage',
-      `${JSON.stringify(unknown)} cannot be permitted`,
-      `one of ${rules.join(', ')}`,
-    );
+  checkPermits(permits);
   return writing(session, `importing ${source}`, async () => {
     const making = await loadMaking();
     const work = making.openWork(ctx);
@@ -46,7 +41,7 @@ export async function importPackage(
       if (findings.length > 0)
         throw new NanolinError(
           'refused',
-          `${source}: an application may not bring ${findings.map(({ path, why }) => `${path} (${why})`).join(', ')}`,
+          `${source}: an application may not bring ${pathByPath(findings)}`,
           `take it all the same with --permit ${[...new Set(findings.map(({ rule }) => rule))].join(',')}`,
         );
       const stamp = formatStamp(ctx.now());

@@ -7,6 +7,7 @@ import { changeTo, createProfile, type Session, type Wanted, wantedNow, writing 
 import { currentGeneration, type LayerRef, type SwitchResult, type Writers } from '../stack/index.ts';
 import { type Context, replaceFile } from '../state/index.ts';
 import { readBase } from './install-base.ts';
+import { checkPermits, refuseUnpermitted } from './install-consent.ts';
 import { refuseTaken } from './install-paths.ts';
 import { type InstallPlan, planInstall } from './install-plan.ts';
 import {
@@ -28,6 +29,8 @@ export interface InstallOptions {
   readonly cross?: readonly string[];
   /** Consent to images that nobody signed. */
   readonly unsigned?: boolean;
+  /** Rules of `judgePackage` that a package may break whose recipe says that it needs to. */
+  readonly permits?: readonly string[];
   readonly dryRun?: boolean;
   readonly writers?: Writers | undefined;
   readonly reason?: string | undefined;
@@ -98,6 +101,7 @@ async function install(
 ): Promise<PackageChange> {
   const { ctx } = session;
   const { wants, files } = readWords(words);
+  checkPermits(options.permits ?? []);
   ctx.progress({ task: 'resolve', subject: words.join(' ') });
   const facts = await readFacts(session);
   const { offers, doubts } = readSources(ctx, [...files, ...(options.from ?? [])]);
@@ -119,6 +123,7 @@ async function install(
     const added = new Map<Candidate, LayerRef>();
     for (const candidate of plan.add)
       added.set(candidate, await bring(session, candidate, facts, options, undo));
+    for (const layer of added.values()) refuseUnpermitted(ctx, layer, options.permits ?? []);
     const layers = stackWith(facts.on, plan, universe, added);
     checkPaths(session, facts.wanted, layers, plan, universe);
     // Before the switch: a record of a layer that is not on says no more than that, and a layer without one would be nobody's.

@@ -265,6 +265,30 @@ test('an unsigned image, a wrong recipe, an unknown name: refused, and nothing c
   assert.equal(stateOf(shop), before);
 });
 
+test('44, 48: what an application may not bring needs its recipe and the admin to agree, and is named path by path', async () => {
+  await using shop = await openShop();
+  const { nanolin } = shop;
+  await shop.make('shop', 'sly 1', { 'usr/bin/tool': 'tool\n', 'etc/passwd': 'root::0:0\n' });
+  const image = await shop.make('shop', 'open 1', { 'etc/sudoers.d/open': 'ALL\n' }, ['PERMITS privilege']);
+  assert.ok(image);
+  const from = [shop.source('shop')];
+  const sly = await refusal(
+    nanolin.package.install(['sly'], { from, unsigned: true, permits: ['accounts'] }),
+  );
+  assert.is(sly.code, 'refused');
+  assert.match(sly.message, /sly 1 may not bring \/etc\/passwd \(decides who the users are\)$/);
+  assert.match(sly.hint ?? '', /PERMITS accounts/);
+  const open = await refusal(nanolin.package.install(['open'], { from, unsigned: true }));
+  assert.match(`${open.message} ${open.hint}`, /\/etc\/sudoers\.d\/open .* --permit privilege/);
+  assert.is(
+    (await refusal(nanolin.package.install(['open'], { from, permits: ['nonsense'] }))).code,
+    'usage',
+  );
+  assert.equal([await shop.on(), await nanolin.layer.list()], [[], []]);
+  await nanolin.package.install(['open'], { from, unsigned: true, permits: ['privilege'] });
+  assert.equal(await shop.on(), ['open 1']);
+});
+
 test('a second image that is no image: what was brought in before it goes again', async () => {
   await using shop = await openShop();
   const { nanolin } = shop;

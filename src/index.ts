@@ -230,7 +230,7 @@ export interface Nanolin {
   /** Who owns each path of the live stacks, by path or pattern; one that nobody has is answered as not visible. */
   owner(
     paths: readonly (string | Uint8Array)[],
-    options?: { recursive?: boolean },
+    options?: { recursive?: boolean; all?: boolean },
   ): Promise<readonly PathOwner[]>;
   /** Paths that two layers bring, in the running stack or in a profile's. */
   conflicts(profile?: string): Promise<ConflictReport>;

@@ -14,14 +14,17 @@ export const owner: Command = {
         'path, or a pattern in quotes (*, ?, [a-z], ** for any depth) that is matched against the stacks; - reads a list, one a line or with NUL between',
     },
   ],
-  flags: { recursive: { short: 'r', about: 'a directory with everything below it' } },
+  flags: {
+    recursive: { short: 'r', about: 'a directory with everything below it' },
+    all: { about: 'also every layer of the store that ships it, on or off' },
+  },
   example: "nanolin owner /usr/bin/jq '/usr/lib/**/libonig*'",
   async run(request, bench) {
     const nanolin = await bench.open();
-    const owners = await nanolin.owner(
-      await paths(request, bench),
-      request.flags.recursive ? { recursive: true } : {},
-    );
+    const owners = await nanolin.owner(await paths(request, bench), {
+      ...(request.flags.recursive && { recursive: true }),
+      ...(request.flags.all && { all: true }),
+    });
     return {
       json: owners,
       text: [{ rows: owners.map(row) }],
@@ -60,7 +63,7 @@ function ownerName({ owner: layer, base, local, visible, target }: PathOwner): P
 }
 
 function notes(one: PathOwner): string[] {
-  const { owner: layer, base, local, visible, target, shared, shadowed, off, leadsTo } = one;
+  const { owner: layer, base, local, visible, target, shared, shadowed, off, leadsTo, shipped = [] } = one;
   const mine = layer !== null || base;
   return [
     ...(leadsTo === null ? [] : [`leads to ${leadsTo}`]),
@@ -70,6 +73,7 @@ function notes(one: PathOwner): string[] {
     ...list('with', shared),
     ...list('over', shadowed),
     ...list('off:', off),
+    ...list('shipped by', shipped),
   ];
 }
 

@@ -1,7 +1,16 @@
 import { lstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { NanolinError } from '../error/index.ts';
-import { type LayerTree, namesIn, ownerOf, resolve, resolveChain, type Union } from '../ownership/index.ts';
+import {
+  type LayerTree,
+  namesIn,
+  openStoreOwners,
+  ownerOf,
+  resolve,
+  resolveChain,
+  type StoreOwners,
+  type Union,
+} from '../ownership/index.ts';
 import { isPattern, type Pattern, patternOf } from './glob.ts';
 import { LiveStacks, type LiveTarget, layersOff } from './live.ts';
 import { locate } from './locate.ts';
@@ -12,6 +21,8 @@ import type { PathOwner } from './types.ts';
 export interface OwnerOptions {
   /** Everything below a directory as well. */
   readonly recursive?: boolean | undefined;
+  /** Also every layer of the store that ships the path, by the path index. */
+  readonly all?: boolean | undefined;
 }
 
 /**
@@ -21,10 +32,11 @@ export interface OwnerOptions {
 export async function ownersOf(
   session: Session,
   paths: readonly (string | Uint8Array)[],
-  { recursive = false }: OwnerOptions = {},
+  { recursive = false, all = false }: OwnerOptions = {},
 ): Promise<PathOwner[]> {
   using stacks = new LiveStacks(session);
-  const search = new Search(session, stacks);
+  using store = all ? await openStoreOwners(session.ctx) : null;
+  const search = new Search(session, stacks, store);
   const owners: PathOwner[] = [];
   for (const path of paths) {
     const bytes = checked(bytesOf(path));
@@ -45,12 +57,14 @@ interface Place {
 class Search {
   readonly #session: Session;
   readonly #stacks: LiveStacks;
+  readonly #store: StoreOwners | null;
   readonly #off = new Map<string, LayerTree[]>();
   #resume = performance.now() + 20;
 
-  constructor(session: Session, stacks: LiveStacks) {
+  constructor(session: Session, stacks: LiveStacks, store: StoreOwners | null) {
     this.#session = session;
     this.#stacks = stacks;
+    this.#store = store;
   }
 
   /** Absolute paths that a path or pattern means; itself when it means nothing. */
@@ -119,6 +133,7 @@ class Search {
       off,
       chain,
       leadsTo: this.#endOf(path),
+      ...this.#shipped(below(target.from, inside)),
     };
   }
 
@@ -140,7 +155,12 @@ class Search {
       off: off.map(({ layer }) => ({ layer: layer.name, version: layer.version })),
       chain: [],
       leadsTo: this.#endOf(path),
+      ...this.#shipped(path.slice(1)),
     };
+  }
+
+  #shipped(path: string): Pick<PathOwner, 'shipped'> {
+    return this.#store === null ? {} : { shipped: this.#store.lookup(path) };
   }
 
   #endOf(path: string): string | null {
@@ -238,4 +258,8 @@ function literalStart(path: string): string[] {
 
 function escaped(name: string): string {
   return name.replace(/[\\*?[]/g, '\\$&');
+}
+
+function below(from: string, inside: string): string {
+  return from === '' || inside === '' ? from + inside : `${from}/${inside}`;
 }

@@ -64,6 +64,8 @@ export interface PathOwner {
   })[];
   /** Where a symlink ends inside of the stacks; null for what is none, and for one that leads out. */
   readonly leadsTo: string | null;
+  /** With `all`: every layer of the store that ships the path, whether it is on or not and wherever it would show. */
+  readonly shipped?: readonly LayerName[];
 }
 
 /** One path that two layers bring. */

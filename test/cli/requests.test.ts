@@ -26,6 +26,7 @@ const asked: readonly (readonly [line: string, call: readonly unknown[]])[] = [
   ['layer import x.img --name x --unsigned', ['layer.import', 'x.img', { name: 'x', unsigned: true }]],
   ['owner /usr/bin/jq rel', ['owner', ['/usr/bin/jq', 'rel'], {}]],
   ['owner -r /usr/bin', ['owner', ['/usr/bin'], { recursive: true }]],
+  ['owner --all /usr/bin/jq', ['owner', ['/usr/bin/jq'], { all: true }]],
   ['conflicts', ['conflicts', undefined]],
   ['conflicts --profile web', ['conflicts', 'web']],
   ['verify', ['verify', [], {}]],

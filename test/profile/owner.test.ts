@@ -137,6 +137,23 @@ inStacks('where nothing is on it says who would bring a path, by the place it ha
   assert.equal([passwd?.target, passwd?.visible, passwd?.base], [null, true, true]);
 });
 
+inStacks('with all it names every layer of the store that ships a path, on or off', async () => {
+  await using world = await makeWorld();
+  const usr = world.directory('usr', { base: 'base' });
+  for (const name of ['one', 'two', 'three'])
+    await world.layer(name, { [`usr/${name}`]: name, 'usr/both': name });
+  world.profile('p', `TARGETS ${usr} from=/usr`, 'ENABLES one two');
+  const nanolin = await world.open();
+  await nanolin.profile.switch('p');
+  const [both, lone, outside] = await nanolin.owner([`${usr}/both`, `${usr}/three`, '/usr/both'], {
+    all: true,
+  });
+  const names = (owner: typeof both) => owner?.shipped?.map(({ layer }) => layer);
+  assert.equal([names(both), both?.owner?.layer], [['one', 'three', 'two'], 'two']);
+  assert.equal([names(lone), lone?.visible, names(outside)], [['three'], false, ['one', 'three', 'two']]);
+  assert.is((await nanolin.owner([`${usr}/both`]))[0]?.shipped, undefined);
+});
+
 inStacks('names that are no UTF-8 are asked for as bytes', async () => {
   await using world = await makeWorld();
   const usr = world.directory('usr', { base: 'base' });

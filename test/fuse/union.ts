@@ -160,7 +160,8 @@ export function servers(path: string): number[] {
     .map(Number);
 }
 
-async function idle(path: string): Promise<void> {
+/** Until no server of a union below a path is left. */
+export async function idle(path: string): Promise<void> {
   for (let tries = 0; servers(path).length > 0; tries++) {
     if (tries === 100) for (const pid of servers(path)) process.kill(pid, 'SIGKILL');
     assert.ok(tries < 110, 'the server of the union does not end');

@@ -5,7 +5,7 @@ import { type Block, type Piece, styled } from './paper.ts';
 export const conflicts: Command = {
   verb: ['conflicts'],
   about:
-    'paths that two layers bring; exit 3 when content or type differ and no profile names both layers in its own ENABLES, which is what puts them in order',
+    'paths that two layers bring; exit 3 when content or type differ and nobody put the layers in order: one profile names both in its own ENABLES, or the recipe of the upper one says REPLACE',
   words: [],
   flags: {
     profile: { value: 'NAME', names: 'profile', about: 'of this profile instead of the running stack' },

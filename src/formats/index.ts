@@ -1,3 +1,4 @@
+export { coversName } from './covers-name.ts';
 export { isSha256 } from './digest.ts';
 export {
   type Entry,

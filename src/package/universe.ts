@@ -1,4 +1,4 @@
-import { compareStamps, compareVersions, matches, type Relation } from '../formats/index.ts';
+import { compareStamps, compareVersions, coversName, matches, type Relation } from '../formats/index.ts';
 
 /** A package that could be on: what its recipe, or the control fields of its format, say of it. */
 export interface Candidate {
@@ -142,21 +142,6 @@ export class Universe {
 function provides(as: Relation, relation: Relation): boolean {
   if (relation.op === null) return true;
   return as.op === '=' && matches(relation, { name: as.name, version: as.version });
-}
-
-/** `*` and `?` of REPLACE, in time that grows with the product of the lengths, whatever the glob. */
-export function coversName(glob: string, name: string): boolean {
-  let reached = new Set([0]);
-  for (const letter of glob) {
-    const next = new Set<number>();
-    if (letter === '*') for (let at = Math.min(...reached); at <= name.length; at++) next.add(at);
-    else
-      for (const at of reached)
-        if (at < name.length && (letter === '?' || letter === name[at])) next.add(at + 1);
-    if (next.size === 0) return false;
-    reached = next;
-  }
-  return reached.has(name.length);
 }
 
 export function newestFirst(a: Candidate, b: Candidate): number {

@@ -5,6 +5,7 @@ import { lineage, type Recipes } from './lineage.ts';
 import { loadProfile } from './load.ts';
 import { pickLayer, queryName } from './pick.ts';
 import { type Problem, problem } from './problem.ts';
+import { replacing } from './replaces.ts';
 import type { Session } from './session.ts';
 import { shownBelow } from './shown.ts';
 import { resolveNow, wantedBy } from './switch.ts';
@@ -16,8 +17,8 @@ import { stackedLayers } from './unions.ts';
  *
  * The rule: the same in both is fine. Other attributes (owner, mode, xattrs) are a note. Other content, or another type, is an error,
  * unless one recipe names both layers in its ENABLES: whoever wrote the list wrote which is on top. Layers that meet through IMPORTS,
- * or because one was enabled on a running stack, were never put in order by anybody. An error does not stop a switch: the stack is well
- * defined, the upper layer's path shows.
+ * or because one was enabled on a running stack, were never put in order by anybody, unless the upper one's recipe says that it replaces
+ * the other (REPLACE). An error does not stop a switch: the stack is well defined, the upper layer's path shows.
  */
 export async function conflictsOf(session: Session, profile?: string): Promise<ConflictReport> {
   if (profile !== undefined) {
@@ -53,7 +54,9 @@ async function report(
   layers: readonly LayerRef[],
   targets: readonly Target[],
 ): Promise<ConflictReport> {
-  const ordered = profile === null ? () => false : await orderIn(session, profile);
+  const listed = profile === null ? () => false : await orderIn(session, profile);
+  const replaces = replacing(session.ctx);
+  const ordered = (top: LayerRef, low: LayerRef) => listed(top.name, low.name) || replaces(top, low.name);
   const found = targets.flatMap(target => pathConflicts(session, layers, target, ordered));
   return {
     profile,
@@ -66,14 +69,14 @@ function pathConflicts(
   { trees }: Session,
   layers: readonly LayerRef[],
   { path: target, from }: Target,
-  ordered: (a: string, b: string) => boolean,
+  ordered: (top: LayerRef, low: LayerRef) => boolean,
 ): PathConflict[] {
   const present = layers.filter(layer => trees.holds(layer, from));
   return [...conflicts(present.map(layer => trees.tree(layer, from)))].flatMap(
     ({ path, kind, above, under }) => {
       const [top, low] = [present[above], present[under]];
       if (top === undefined || low === undefined) return [];
-      const chosen = ordered(top.name, low.name);
+      const chosen = ordered(top, low);
       return {
         path: shownBelow(target, path),
         kind,

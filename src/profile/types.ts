@@ -74,7 +74,7 @@ export interface PathConflict {
   readonly kind: 'type' | 'content' | 'attributes' | 'identical';
   readonly above: LayerName;
   readonly under: LayerName;
-  /** One recipe names both layers in its ENABLES, so somebody chose which of them shows. */
+  /** Somebody chose which of them shows: one recipe names both layers in its ENABLES, or the upper one's says REPLACE. */
   readonly ordered: boolean;
   /** `error`: another type or other content, and nobody chose. `note`: chosen, or attributes alone. */
   readonly severity: 'error' | 'note' | 'fine';

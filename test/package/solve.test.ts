@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { coversName } from '../../src/formats/index.ts';
 import { type Explanation, solve } from '../../src/package/solve.ts';
-import { type Candidate, coversName, Universe } from '../../src/package/universe.ts';
+import { type Candidate, Universe } from '../../src/package/universe.ts';
 import { asked, candidate, kept, shown } from './small-universe.ts';
 
 interface Scene {

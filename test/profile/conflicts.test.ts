@@ -1,4 +1,4 @@
-import { chmodSync, symlinkSync } from 'node:fs';
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -74,6 +74,26 @@ inStacks('one list of ENABLES is an order; layers that meet by import or edit ha
     ...all('error', 'low/high').errors,
     ...all('', 'low/high').notes,
   ]);
+});
+
+inStacks('a layer whose recipe REPLACEs the other was meant to lie above it', async () => {
+  await using world = await makeWorld();
+  const usr = await layers(world);
+  const nanolin = await world.open();
+  world.profile('ground', `TARGETS ${usr} from=/`, 'ENABLES low');
+  await nanolin.profile.switch('ground');
+  await nanolin.enable(['high']);
+  const { image } = await nanolin.layer.show('high');
+  const recipe = join(world.root, 'var/lib/nanolin/layers', image.replace('.img', '.rcp'));
+  const severities = async () =>
+    new Set((await nanolin.conflicts()).conflicts.map(({ severity }) => severity));
+  writeFileSync(recipe, 'PACKAGE high\nVERSION 1\nREPLACE other*\n');
+  assert.ok((await severities()).has('error'));
+  writeFileSync(recipe, 'PACKAGE high\nVERSION 1\nREPLACE l?w\n');
+  assert.equal(await severities(), new Set(['note']));
+  await nanolin.disable(['high']);
+  await nanolin.enable(['high'], { below: 'low' });
+  assert.ok((await severities()).has('error'), 'it does not work from below');
 });
 
 inStacks('without a stack there are none, and an unknown profile is said', async () => {

@@ -136,6 +136,33 @@ static void reply_opendir(const struct fuse_in_header *in) {
   else reply_data(in, &out, sizeof(out));
 }
 
+bool moves_data(uint32_t opcode) {
+  return opcode == FUSE_READ || opcode == FUSE_WRITE || opcode == FUSE_FSYNC || opcode == FUSE_FALLOCATE ||
+         opcode == FUSE_LSEEK || opcode == FUSE_COPY_FILE_RANGE;
+}
+
+/* What is read from memory and written to it, in pieces that take no longer than another request does. */
+enum { AT_ONCE = 64 * 1024 };
+
+bool answer_at_once(const struct fuse_in_header *in, const char *payload, size_t size) {
+  if (in->opcode == FUSE_WRITE && size <= AT_ONCE) return answer(in, payload, size);
+  if (in->opcode == FUSE_LSEEK) return answer(in, payload, size);
+  struct fuse_read_in read;
+  if (in->opcode != FUSE_READ || size < sizeof(read)) return false;
+  memcpy(&read, payload, sizeof(read));
+  static char buffer[2 * AT_ONCE]; /* one thread comes here */
+  struct iovec part = {buffer, read.size};
+  if (read.size > sizeof(buffer)) return false;
+  ssize_t got = preadv2((int)read.fh, &part, 1, (off_t)read.offset, RWF_NOWAIT);
+  /* A short one is the end of the file, or of what is in memory: the worker finds out. */
+  struct stat st;
+  if (got < 0 || ((size_t)got < read.size &&
+                  (fstat((int)read.fh, &st) < 0 || (off_t)(read.offset + (uint64_t)got) < st.st_size)))
+    return false;
+  reply_data(in, buffer, (size_t)got);
+  return true;
+}
+
 /* The structure that starts the payload; what is shorter than it can only come from a broken kernel. */
 #define TAKE(type, name) \
   struct type name; \
@@ -149,8 +176,7 @@ bool answer(const struct fuse_in_header *in, const char *payload, size_t size) {
       struct fuse_init_in init = {0};
       memcpy(&init, payload, size < sizeof(init) ? size : sizeof(init));
       reply_init(in, &init);
-      decide_later(in, "", 0);
-      return true;
+      return false; /* the mount is in use from now on */
     }
     case FUSE_READ: {
       TAKE(fuse_read_in, read);

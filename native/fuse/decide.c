@@ -7,23 +7,9 @@
 
 struct shared shared;
 
-static napi_threadsafe_function queue;
+static napi_env environment;
 static napi_ref handler;
-
-bool decide_later(const struct fuse_in_header *in, const char *payload, size_t size) {
-  struct request *request = malloc(sizeof(*request) + size + 1);
-  if (request == NULL) return false;
-  request->header = *in;
-  memcpy(request->payload, payload, size);
-  request->payload[size] = 0;
-  request->header.len = (uint32_t)size;
-  return napi_call_threadsafe_function(queue, request, napi_tsfn_nonblocking) == napi_ok;
-}
-
-void decide_end(void) {
-  static const struct fuse_in_header end = {.opcode = 0};
-  decide_later(&end, "", 0);
-}
+static napi_threadsafe_function start;
 
 static struct fuse_attr attributes(void) {
   const double *n = shared.number;
@@ -227,7 +213,7 @@ static napi_value call(napi_env env, napi_value function, const struct fuse_in_h
     argv[count++] = out_bytes(env, parsed->second, parsed->second_size > 0 ? parsed->second_size : NAPI_AUTO_LENGTH);
   else if (in->opcode == FUSE_SETXATTR) argv[count++] = out_bytes(env, "", 0);
   napi_get_global(env, &global);
-  if (napi_call_function(env, global, function, count, argv, &result) == napi_ok) return result;
+  if (napi_make_callback(env, NULL, global, function, count, argv, &result) == napi_ok) return result;
   /* The handler catches everything; what comes here is its own failure, and the process must live. */
   napi_value error;
   napi_get_and_clear_last_exception(env, &error);
@@ -279,23 +265,38 @@ static void reply(const struct fuse_in_header *in, const char *payload, napi_env
   }
 }
 
-static void decide(napi_env env, napi_value unused, void *context, void *data) {
+void decide(const struct fuse_in_header *in, const char *payload, size_t size) {
+  napi_env env = environment;
+  napi_handle_scope scope;
+  napi_value function = NULL;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return reply_error(in, ENOMEM);
+  napi_get_reference_value(env, handler, &function);
+  if (in->opcode == FUSE_BATCH_FORGET) forget_all(env, function, payload, size);
+  else {
+    struct parsed parsed = parse(in, payload, size);
+    bool silent = in->opcode == 0 || in->opcode == FUSE_INIT || in->opcode == FUSE_FORGET;
+    napi_value result = parsed.whole ? call(env, function, in, &parsed) : out_int(env, -EINVAL);
+    if (!silent) reply(in, payload, env, result);
+  }
+  napi_close_handle_scope(env, scope);
+}
+
+void decide_end(void) {
+  static const struct fuse_in_header end = {.opcode = 0};
+  decide(&end, "", 0);
+}
+
+static void begin(napi_env env, napi_value unused, void *context, void *data) {
   (void)unused;
   (void)context;
-  struct request *request = data;
-  const struct fuse_in_header *in = &request->header;
-  size_t size = in->len;
-  napi_value function = NULL;
-  if (env != NULL && napi_get_reference_value(env, handler, &function) == napi_ok) {
-    if (in->opcode == FUSE_BATCH_FORGET) forget_all(env, function, request->payload, size);
-    else {
-      struct parsed parsed = parse(in, request->payload, size);
-      bool silent = in->opcode == 0 || in->opcode == FUSE_INIT || in->opcode == FUSE_FORGET;
-      napi_value result = parsed.whole ? call(env, function, in, &parsed) : out_int(env, -EINVAL);
-      if (!silent) reply(in, request->payload, env, result);
-    }
-  }
-  free(request);
+  (void)data;
+  struct uv_loop_s *loop = NULL;
+  if (env != NULL && napi_get_uv_event_loop(env, &loop) == napi_ok) session_poll(loop);
+}
+
+/* From fuse-native's thread. */
+void decide_begin(void) {
+  napi_call_threadsafe_function(start, NULL, napi_tsfn_blocking);
 }
 
 /* serve(handler, space): before the mount is made. Opcode 26 says that the mount is in use, 0 that it is gone. */
@@ -303,9 +304,10 @@ static napi_value js_serve(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   napi_value function = in_value(&in), name;
   answer_space_of((int)in_int(&in));
+  environment = env;
   if (napi_create_string_utf8(env, "nanolin union", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_reference(env, function, 1, &handler) != napi_ok ||
-      napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, NULL, decide, &queue) != napi_ok)
+      napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, NULL, begin, &start) != napi_ok)
     return out_int(env, -ENOMEM);
   return out_int(env, 0);
 }

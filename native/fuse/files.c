@@ -270,7 +270,11 @@ static napi_value js_umask(napi_env env, napi_callback_info info) {
   return out_result(env, umask((mode_t)in_int(&in)));
 }
 
+/* In pieces between which others get their answers. */
+enum { PIECE = 4 << 20 };
+
 static ssize_t copy_part(int from, int to, off_t at, size_t size) {
+  if (size > PIECE) size = PIECE;
   off_t in_at = at, out_at = at;
   ssize_t done = copy_file_range(from, &in_at, to, &out_at, size, 0);
   /* 0 before the end: some file systems say so for what they cannot do (copy_file_range(2), BUGS). */
@@ -297,6 +301,7 @@ static napi_value js_copy(napi_env env, napi_callback_info info) {
       if (done < 0) return out_result(env, -1);
       if (done == 0) return out_int(env, 0); /* it was shortened meanwhile */
       at += done;
+      session_relieve();
     }
   }
   return out_int(env, 0);

@@ -3,21 +3,45 @@
  * found here: the loop below takes the place of libfuse's. libfuse 2 turns requests into paths before anybody sees them, and with
  * that it loses what a union needs: one inode behind several names, files without a name, rename's flags, times in nanoseconds,
  * cache times of one file, the protocol after 2013.
+ *
+ * JavaScript's thread reads the requests itself, when its loop says that there are some: one switch of threads between the caller and its
+ * answer. What may wait for a disk goes on to the workers.
  */
 #include "union.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
-/* Reads and writes of so many files at once wait for disks; all else is short, or waits for JavaScript without a thread. */
-enum { WORKERS = 4 };
+enum {
+  WORKERS = 3,
+  /* Requests in one turn of the loop: signals and timers have theirs as well. */
+  TURN = 64,
+  /* Buffers of a megabyte that wait to be used again. */
+  SPARE = 8
+};
+
+struct queue {
+  struct request *first, **last;
+};
 
 static int device = -1;
-
+static uv_poll_t poll;
+static sem_t gone;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
+static struct queue data = {.last = &data.first};
+static bool ending;
+static struct request *spare;
+static int spares;
+/* Read while JavaScript was busy with another one; its thread's alone. */
+static struct queue waiting = {.last = &waiting.first};
 
 void reply_parts(const struct fuse_in_header *in, struct iovec *parts, int count) {
   struct fuse_out_header out = {.len = sizeof(out), .unique = in->unique};
@@ -27,8 +51,8 @@ void reply_parts(const struct fuse_in_header *in, struct iovec *parts, int count
   while (writev(device, parts, count) < 0 && errno == EINTR) {}
 }
 
-void reply_data(const struct fuse_in_header *in, const void *data, size_t size) {
-  struct iovec parts[2] = {[1] = {(void *)data, size}};
+void reply_data(const struct fuse_in_header *in, const void *bytes, size_t size) {
+  struct iovec parts[2] = {[1] = {(void *)bytes, size}};
   reply_parts(in, parts, size > 0 ? 2 : 1);
 }
 
@@ -37,21 +61,124 @@ void reply_error(const struct fuse_in_header *in, int error) {
   while (write(device, &out, sizeof(out)) < 0 && errno == EINTR) {}
 }
 
-static void *work(void *unused) {
-  char *buffer = malloc(WRITE_MAX + HEADER_ROOM);
-  while (buffer != NULL) {
-    ssize_t length = read(device, buffer, WRITE_MAX + HEADER_ROOM);
-    /* ENOENT: the request was taken back before it was read. */
-    if (length < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT)) continue;
-    if (length < (ssize_t)sizeof(struct fuse_in_header)) break;
-    struct fuse_in_header in;
-    memcpy(&in, buffer, sizeof(in));
-    const char *payload = buffer + sizeof(in);
-    size_t size = (size_t)length - sizeof(in);
-    if (!answer(&in, payload, size) && !decide_later(&in, payload, size)) reply_error(&in, ENOMEM);
+static void put(struct queue *queue, struct request *request) {
+  request->next = NULL;
+  *queue->last = request;
+  queue->last = &request->next;
+}
+
+static struct request *take(struct queue *queue) {
+  struct request *request = queue->first;
+  if (request == NULL) return NULL;
+  queue->first = request->next;
+  if (queue->first == NULL) queue->last = &queue->first;
+  return request;
+}
+
+static struct request *new_request(void) {
+  pthread_mutex_lock(&lock);
+  struct request *request = spare;
+  if (request != NULL) {
+    spare = request->next;
+    spares--;
   }
-  free(buffer);
-  return unused;
+  pthread_mutex_unlock(&lock);
+  return request != NULL ? request : malloc(sizeof(*request));
+}
+
+static void free_request(struct request *request) {
+  pthread_mutex_lock(&lock);
+  bool keep = spares < SPARE;
+  if (keep) {
+    request->next = spare;
+    spare = request;
+    spares++;
+  }
+  pthread_mutex_unlock(&lock);
+  if (!keep) free(request);
+}
+
+static void *work(void *unused) {
+  for (;;) {
+    pthread_mutex_lock(&lock);
+    while (data.first == NULL && !ending) pthread_cond_wait(&more, &lock);
+    struct request *request = take(&data);
+    pthread_mutex_unlock(&lock);
+    if (request == NULL) return unused;
+    answer(&request->header, request->payload, request->size);
+    free_request(request);
+  }
+}
+
+static void hand_on(struct request *request) {
+  pthread_mutex_lock(&lock);
+  put(&data, request);
+  pthread_cond_signal(&more);
+  pthread_mutex_unlock(&lock);
+}
+
+/* The next request, NULL when there is none now; `ended` when there will be none any more. */
+static struct request *read_request(bool *ended) {
+  struct request *request = new_request();
+  ssize_t length = -1;
+  while (request != NULL) {
+    const struct iovec parts[2] = {{&request->header, sizeof(request->header)},
+                                   {request->payload, sizeof(request->payload) - 1}};
+    length = readv(device, parts, 2);
+    /* ENOENT: the request was taken back before it was read. */
+    if (length >= (ssize_t)sizeof(request->header) || (errno != EINTR && errno != ENOENT)) break;
+  }
+  if (length >= (ssize_t)sizeof(request->header)) {
+    request->size = (size_t)length - sizeof(request->header);
+    request->payload[request->size] = 0;
+    return request;
+  }
+  if (request != NULL) {
+    *ended = errno != EAGAIN;
+    free_request(request);
+  }
+  return NULL;
+}
+
+/* In the middle of something long: who reads and writes does not wait for it, the others do. */
+void session_relieve(void) {
+  bool ended = false;
+  struct request *request;
+  while (device >= 0 && (request = read_request(&ended)) != NULL) {
+    if (moves_data(request->header.opcode)) hand_on(request);
+    else put(&waiting, request);
+  }
+}
+
+static void stop(void) {
+  uv_poll_stop(&poll);
+  sem_post(&gone);
+  decide_end();
+}
+
+static void on_requests(uv_poll_t *handle, int status, int events) {
+  (void)handle;
+  (void)status;
+  (void)events;
+  bool ended = false;
+  for (int turn = 0; (turn < TURN || waiting.first != NULL) && !ended; turn++) {
+    struct request *request = take(&waiting);
+    if (request == NULL) request = read_request(&ended);
+    if (request == NULL) break;
+    if (moves_data(request->header.opcode) && !answer_at_once(&request->header, request->payload, request->size)) {
+      hand_on(request);
+      continue;
+    }
+    if (!moves_data(request->header.opcode) && !answer(&request->header, request->payload, request->size))
+      decide(&request->header, request->payload, request->size);
+    free_request(request);
+  }
+  if (ended) stop();
+}
+
+/* On JavaScript's thread. */
+void session_poll(struct uv_loop_s *loop) {
+  if (uv_poll_init(loop, &poll, device) != 0 || uv_poll_start(&poll, UV_READABLE, on_requests) != 0) stop();
 }
 
 /* The descriptor of the mount, by public functions of the libfuse that fuse-native has loaded. */
@@ -68,14 +195,18 @@ static int device_of(void *fuse) {
 __attribute__((visibility("default"))) int fuse_loop_mt(void *fuse);
 
 int fuse_loop_mt(void *fuse) {
-  pthread_t workers[WORKERS - 1];
+  pthread_t workers[WORKERS];
   int started = 0;
   device = device_of(fuse);
-  if (device >= 0) {
-    while (started < WORKERS - 1 && pthread_create(&workers[started], NULL, work, NULL) == 0) started++;
-    work(NULL);
-  }
+  if (device < 0 || fcntl(device, F_SETFL, O_RDWR | O_NONBLOCK) < 0) return -1;
+  sem_init(&gone, 0, 0);
+  while (started < WORKERS && pthread_create(&workers[started], NULL, work, NULL) == 0) started++;
+  decide_begin();
+  while (sem_wait(&gone) < 0) {}
+  pthread_mutex_lock(&lock);
+  ending = true;
+  pthread_cond_broadcast(&more);
+  pthread_mutex_unlock(&lock);
   while (started > 0) pthread_join(workers[--started], NULL);
-  decide_end();
   return 0;
 }

@@ -37,22 +37,32 @@ extern struct shared shared;
 extern struct stat seen; /* by the last `stat`; replies take from it what `shared` does not hold */
 
 struct request {
+  struct request *next;
+  size_t size; /* of the payload, which a NUL follows */
   struct fuse_in_header header;
-  char payload[]; /* a NUL follows it */
+  char payload[WRITE_MAX + HEADER_ROOM];
 };
 
 /* session.c */
+struct uv_loop_s;
+void session_poll(struct uv_loop_s *loop);
+void session_relieve(void);
 void reply_error(const struct fuse_in_header *in, int error);
 void reply_data(const struct fuse_in_header *in, const void *data, size_t size);
 void reply_parts(const struct fuse_in_header *in, struct iovec *parts, int count);
 
 /* answer.c: the requests that need no decision; false when TypeScript has to answer. */
 bool answer(const struct fuse_in_header *in, const char *payload, size_t size);
+/* Those that may wait for a disk, for any thread. */
+bool moves_data(uint32_t opcode);
+/* Of those, what needs no waiting; false when it is for a worker. */
+bool answer_at_once(const struct fuse_in_header *in, const char *payload, size_t size);
 /* Whose free space statfs shows. */
 void answer_space_of(int fd);
 
-/* decide.c */
-bool decide_later(const struct fuse_in_header *in, const char *payload, size_t size);
+/* decide.c: on JavaScript's thread, but for `decide_begin`. */
+void decide(const struct fuse_in_header *in, const char *payload, size_t size);
+void decide_begin(void);
 void decide_end(void);
 
 /* listing.c: the entries of an open directory, in the kernel's own records. */

@@ -19,6 +19,7 @@ for (const [debian, own] of versions)
 test('every program comes from a layer that a shipped profile names', () => {
   const directory = new URL('../../profiles/', import.meta.url);
   const named = readdirSync(directory)
+    .filter(file => file.endsWith('.rcp'))
     .map(file => readFileSync(new URL(file, directory), 'utf8'))
     .flatMap(text => [...text.matchAll(/^ENABLES (.*)$/gm)].flatMap(([, words = '']) => words.split(' ')))
     .map(word => word.replace(/[<>=].*/, ''));

@@ -80,8 +80,12 @@ async function byFuse(request: Request, why: string): Promise<Way> {
 }
 
 async function serve(options: UnionOptions, target: string, source: string): Promise<Answer> {
-  const { serveUnion, tellReady } = await import('../fuse/index.ts');
-  const log = (error: unknown) => process.stderr.write(`nanolin union: ${stackOf(error)}\n`);
+  const { isServer, logToSystem, serveUnion, tellReady, textOf } = await import('../fuse/index.ts');
+  const log = isServer()
+    ? logToSystem
+    : (error: unknown) =>
+        void process.stderr.write(`nanolin union: ${textOf(error)}
+`);
   try {
     const served = await serveUnion(options, target, source, log);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, served.unmount);
@@ -98,6 +102,3 @@ async function serve(options: UnionOptions, target: string, source: string): Pro
   }
   return { json: { target: resolve(target), unmounted: true }, summary: true, text: [] };
 }
-
-const stackOf = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,4 +1,5 @@
 export { mountByKernel } from './by-kernel.ts';
+export { logToSystem, textOf } from './log.ts';
 export { parseUnionOptions, type UnionOptions } from './options.ts';
 export { type Served, serveUnion } from './serve.ts';
-export { startServer, tellReady } from './start.ts';
+export { isServer, startServer, tellReady } from './start.ts';

@@ -36,6 +36,9 @@ export async function startServer(command: readonly string[]): Promise<number> {
   return child.pid;
 }
 
+/** Is this process one that `startServer` has started? Asked before it says that it is ready. */
+export const isServer = (): boolean => process.env[READY_FD] !== undefined;
+
 /** In the process that serves: `error` is null when the union is usable. Nobody may be waiting. */
 export function tellReady(error: NanolinError | null): void {
   const fd = Number(process.env[READY_FD] ?? -1);

@@ -78,7 +78,7 @@ function refused(cause: Error, target: string): NanolinError {
 function mountOptions({ mount, readOnly }: UnionOptions, source: string): Record<string, unknown> {
   const root = process.getuid?.() === 0;
   const privileged = root ? ['suid', 'dev'].filter(option => !mount.includes(`no${option}`)) : [];
-  const riding = [...privileged, ...mount, ...(readOnly ? ['ro'] : [])];
+  const riding = ['nonempty', ...privileged, ...mount, ...(readOnly ? ['ro'] : [])];
   return {
     fsname: [source.replace(/[\\,]/g, '\\$&'), ...riding].join(','),
     subtype: 'nanolin',

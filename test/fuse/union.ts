@@ -42,7 +42,7 @@ export interface Union extends AsyncDisposable {
   remount(): Promise<void>;
 }
 
-const program = join(dirname(fileURLToPath(import.meta.url)), 'union-program.ts');
+export const program = join(dirname(fileURLToPath(import.meta.url)), 'union-program.ts');
 const fixed = 'index=off,metacopy=off,redirect_dir=nofollow,xino=on';
 
 export const noUnion: string | null =

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { NanolinError } from '../error/index.ts';
+import { addonPath } from '../kernel/index.ts';
 
 /**
  * The addon of native/fuse, typed. Every call is synchronous and returns its result or -errno; nothing throws, because most of what
@@ -60,24 +58,9 @@ export interface Listed {
 /** 0 or more for success, -errno, or the bytes of the reply. Numbers of request and reply are in the slots. */
 export type Handler = (opcode: number, node: number, first?: string, second?: string) => number | string;
 
-const built = 'native/build/Release/union.node';
-
-function addonPath(from: string): string | null {
-  for (let folder = from; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, built))) return join(folder, built);
-    if (folder === dirname(folder)) return null;
-  }
-}
-
 /** Globally, and before fuse-native: its symbols then take the place of libfuse's (native/fuse/session.c). */
 function load(): UnionNative {
-  const path = addonPath(dirname(fileURLToPath(import.meta.url)));
-  if (path === null)
-    throw new NanolinError(
-      'needs-program',
-      `the native addon is not built: ${built} is missing`,
-      'run `npm run build`',
-    );
+  const path = addonPath('union.node');
   const module = { exports: {} };
   const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
   process.dlopen(module, path, RTLD_NOW | RTLD_GLOBAL);

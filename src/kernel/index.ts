@@ -5,6 +5,7 @@ export { openEmpty } from './empty.ts';
 export { commandOf, holdersOf, type ProcessHold } from './holders.ts';
 export { type Mount, nestedBelow, parseMountinfo, readMountinfo, topmost } from './mountinfo.ts';
 export {
+  addonPath,
   type HeldBy,
   type LoopStep,
   type MountIdentity,

@@ -144,24 +144,25 @@ export interface Native {
   mknod(path: Path, mode: number, major: number, minor: number): void;
 }
 
-const built = 'native/build/Release/nanolin.node';
-
-/** From src/, from dist/lib/ and from a bundle in dist/ alike, the checkout is some folders up. */
-function addonPath(from: string): string | null {
-  for (let folder = from; ; folder = dirname(folder)) {
+/**
+ * Where an addon of native/ was built: from src/, from dist/lib/ and from a bundle in dist/ alike, the checkout is some folders up.
+ * Throws needs-program.
+ */
+export function addonPath(file: string): string {
+  const built = join('native/build/Release', file);
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, built))) return join(folder, built);
-    if (folder === dirname(folder)) return null;
-  }
-}
-
-function load(): Native {
-  const path = addonPath(dirname(fileURLToPath(import.meta.url)));
-  if (path === null)
+    if (folder !== dirname(folder)) continue;
     throw new NanolinError(
       'needs-program',
       `the native addon is not built: ${built} is missing`,
       'run `npm run build`',
     );
+  }
+}
+
+function load(): Native {
+  const path = addonPath('nanolin.node');
   try {
     return createRequire(import.meta.url)(path);
   } catch (error) {

@@ -297,4 +297,66 @@ test('mutated bytes are refused or printed as they were read', () => {
   );
 });
 
+const olderStyle: Readonly<Record<string, readonly string[]>> = {
+  'signify.rcp': [
+    '# signs and verifies, as on OpenBSD',
+    'PACKAGE\tsignify',
+    'VERSION 31',
+    'REVISED 2',
+    'COMMENT cryptographically sign and verify files',
+    '\tThe keys are small, and so is the program.',
+    '',
+    '\tA second paragraph.',
+    'LICENSE ISC',
+    'WEBSITE  https://example.org/signify',
+    'BUGTALK someone@example.org',
+    'REQUIRE musl>=1.2',
+    'TOOLING gcc make  libbsd',
+    'PATCHES signify-31 build.patch paths.patch',
+    'BUILDER signify',
+    '\tcd signify-31',
+    '\tmake \\',
+    '\t\tBOUNDS_CHECKING=1',
+    'TESTING',
+    '\tmake check',
+    'INSTALL /usr/bin/signify',
+    '\tinstall -D signify "$DESTDIR/usr/bin/signify"',
+    'REMOVED',
+    '\trm -f /etc/signify/*.tmp',
+    '',
+  ],
+  'linux.rcp': [
+    'PACKAGE linux',
+    'VERSION 6.1.55',
+    'COMMENT the kernel',
+    'PUTFILE linux-6.1.55/.config mode=0644',
+    ...Array.from({ length: 1500 }, (_, i) =>
+      i % 3 === 0 ? `\t# CONFIG_${i} is not set` : `\tCONFIG_${i}=y`,
+    ),
+    'COMPILE linux',
+    '\tmake -C linux-6.1.55',
+    '',
+  ],
+  'distro.rcp': [
+    '# the header of a distro',
+    '',
+    'RELEASE workstation',
+    'FLAVOUR desktop',
+    'DISTREL r26.11',
+    'DISTGEN G22095100',
+    'DISTURL https://example.org/',
+    'IMPORTS base network',
+    'REQUIRE linux busybox',
+    '',
+  ],
+};
+for (const [file, lines] of Object.entries(olderStyle))
+  test(`a recipe of the older style comes back byte for byte: ${file}`, () => {
+    const text = lines.join('\n');
+    const recipe = parseRecipe(text, { file, strict: true });
+    assert.is(printRecipe(recipe), text);
+    assert.equal(recipe.warnings, []);
+    assert.is(recipe.kind, file === 'distro.rcp' ? 'release' : 'package');
+  });
+
 test.run();

@@ -1,5 +1,4 @@
 import { release } from 'node:os';
-import { resolve } from 'node:path';
 import { NanolinError } from './error/index.ts';
 import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
 import { probeKernel } from './kernel/index.ts';
@@ -42,7 +41,7 @@ import {
   writing,
 } from './profile/index.ts';
 import { currentGeneration, KernelMounter, ownRecord, readHistory } from './stack/index.ts';
-import { type Context, pathsBelow } from './state/index.ts';
+import { type Context, choosePaths, whoAmI } from './state/index.ts';
 import { inspectKey, listKeys, newKey, showKey, trustKey } from './trust/index.ts';
 
 /** Opens a nanolin on this machine. Nothing is written or locked until a writing call is made; close gives back what it holds. */
@@ -120,10 +119,7 @@ export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
 function contextOf(options: OpenOptions): Context {
   const silent = { debug() {}, info() {}, warn() {} };
   return {
-    paths: pathsBelow(
-      resolve(options.root ?? '/'),
-      options.profiles === undefined ? {} : { profiles: resolve(options.profiles) },
-    ),
+    paths: choosePaths(options, whoAmI()),
     log: options.log ?? silent,
     now: options.now ?? (() => new Date()),
     signal: options.signal ?? new AbortController().signal,

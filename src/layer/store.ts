@@ -40,7 +40,7 @@ export async function closeWork(ctx: Context, work: string): Promise<void> {
 }
 
 /**
- * Puts an image and its manifest into the store: root's, 0444, synced, linked in (which never replaces), and recorded. A crash before
+ * Puts an image and its manifest into the store: root's (an ordinary user's own), 0444, synced, linked in (which never replaces), and recorded. A crash before
  * the record leaves the announcement in the work directory, and `recoverImports` takes the pair out again.
  */
 export function storeImage(
@@ -139,7 +139,7 @@ function imageOf(list: string): string {
 }
 
 function seal(path: string): void {
-  chownSync(path, 0, 0);
+  if (process.geteuid?.() === 0) chownSync(path, 0, 0);
   chmodSync(path, 0o444);
   const fd = openSync(path, 'r');
   try {

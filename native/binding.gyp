@@ -14,7 +14,7 @@
       "target_name": "union",
       "sources": [
         "fuse/addon.c", "fuse/values.c", "fuse/session.c", "fuse/answer.c", "fuse/decide.c", "fuse/listing.c",
-        "fuse/files.c"
+        "fuse/files.c", "fuse/adopt.c"
       ]
     }
   ]

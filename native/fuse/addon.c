@@ -4,5 +4,6 @@ NAPI_MODULE_INIT() {
   export_session(env, exports);
   export_listing(env, exports);
   export_files(env, exports);
+  export_adopt(env, exports);
   return exports;
 }

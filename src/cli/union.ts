@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { asNanolinError, type NanolinError } from '../error/index.ts';
 import type { UnionOptions } from '../fuse/index.ts';
@@ -74,8 +75,10 @@ async function byFuse(request: Request, why: string): Promise<Way> {
   const { startServer } = await import('../fuse/index.ts');
   const program = process.argv[1];
   if (program === undefined) throw usage('this program does not know its own path');
+  // By its own name, whatever it was called by: the words are complete now.
+  const itself = realpathSync(program);
   const again = ['union', '--foreground', '-o', value(request, 'options') ?? '', ...many(request, 'TARGET')];
-  const pid = await startServer([process.execPath, ...process.execArgv, program, ...again]);
+  const pid = await startServer([process.execPath, ...process.execArgv, itself, ...again]);
   return { backend: 'fuse', pid, why };
 }
 

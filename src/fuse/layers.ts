@@ -7,7 +7,7 @@ import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, O_RDONLY } from './flags.ts';
 import { union } from './native.ts';
 import type { UnionOptions } from './options.ts';
 import { discard } from './remove.ts';
-import { STAT_DEV, slot } from './slots.ts';
+import { STAT_DEV, shownInode, slot } from './slots.ts';
 import { type Layer, Tree } from './tree.ts';
 
 const AT_EMPTY_PATH = 0x1000;
@@ -84,6 +84,29 @@ function numbered(fds: readonly number[]): Layer[] {
     const device = slot(STAT_DEV);
     if (!devices.includes(device)) devices.push(device);
     return { fd, system: devices.indexOf(device) };
+  });
+}
+
+/** Takes descriptors of lowers over: what is a layer already is that layer again, and a file system keeps its number. */
+export function adoptLowers(known: readonly Layer[], fds: readonly number[]): Layer[] {
+  const deviceOf = (fd: number) => {
+    union.stat(fd, '', 0);
+    return [slot(STAT_DEV), shownInode()] as const;
+  };
+  const devices = new Map(known.map(({ fd, system }) => [deviceOf(fd)[0], system]));
+  return fds.map(fd => {
+    const [device, inode] = deviceOf(fd);
+    const same = known.find(layer => {
+      const [its, root] = deviceOf(layer.fd);
+      return its === device && root === inode;
+    });
+    if (same) {
+      union.close(fd);
+      return same;
+    }
+    const system = devices.get(device) ?? Math.max(-1, ...devices.values()) + 1;
+    devices.set(device, system);
+    return { fd, system };
   });
 }
 

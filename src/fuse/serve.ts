@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { openTree } from './layers.ts';
+import { adoptLowers, openTree } from './layers.ts';
+import { find } from './lookup.ts';
 import { mountOf, unmount } from './mounted.ts';
 import { fuseNative, union } from './native.ts';
 import type { UnionOptions } from './options.ts';
@@ -12,6 +13,12 @@ export interface Served {
   readonly unmount: () => void;
   /** When the mount is gone and the last file in it is closed. */
   readonly ended: Promise<void>;
+  /** The generation that is shown. */
+  readonly generation: number;
+  /** Shows other lowers from now on, in one step: O_PATH descriptors, topmost first, which are taken over. The upper stays. */
+  swap(lowers: readonly number[], generation: number): void;
+  /** What is open and not shown any more, each with the last generation that showed it. */
+  held(): readonly { readonly inode: bigint; readonly generation: number }[];
 }
 
 /** Only this mount changes what it shows, so the kernel may keep names and attributes; it drops what goes through it. */
@@ -30,6 +37,7 @@ export async function serveUnion(
   target: string,
   source: string,
   log: (error: unknown) => void,
+  first = 0,
 ): Promise<Served> {
   const Fuse = fuseNative();
   const tree = openTree(options);
@@ -63,7 +71,24 @@ export async function serveUnion(
   });
   await Promise.race([usable, failed]);
   const mounted = mountOf(target);
-  return { ended, unmount: () => mounted !== null && unmount(target, mounted) };
+  let generation = first;
+  const past = new Map<bigint, number>();
+  return {
+    ended,
+    unmount: () => mounted !== null && unmount(target, mounted),
+    get generation() {
+      return generation;
+    },
+    swap(lowers, next) {
+      tree.swap(adoptLowers(tree.layers.slice(tree.writable ? 1 : 0), lowers), (parent, name) =>
+        find(tree, parent, name),
+      );
+      union.forgetNames();
+      for (const inode of tree.held()) if (!past.has(inode)) past.set(inode, generation);
+      generation = next;
+    },
+    held: () => tree.held().map(inode => ({ inode, generation: past.get(inode) ?? generation })),
+  };
 }
 
 function refused(cause: Error, target: string): NanolinError {

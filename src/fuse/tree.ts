@@ -2,7 +2,7 @@ import { check, ENOENT, EROFS, fail } from './errno.ts';
 import { O_DIRECTORY, O_PATH } from './flags.ts';
 import { union } from './native.ts';
 import { type Alias, type Found, type Handle, Node, none } from './node.ts';
-import { STAT_NLINK, setSlot, showInode, slot } from './slots.ts';
+import { STAT_NLINK, setSlot, showInode, shownInode, slot } from './slots.ts';
 
 export interface Layer {
   /** Its root, O_PATH. */
@@ -19,7 +19,7 @@ const OPEN_DIRECTORIES = 2048;
 
 /** The nodes of one union, and what is open for them. Requests come one after the other: nothing here is seen half-done. */
 export class Tree {
-  readonly layers: readonly Layer[];
+  readonly layers: Layer[];
   /** Descriptor of the work directory's own directory; null for a union that is read-only. */
   readonly work: number | null;
   /** `trusted.overlay.`, or `user.overlay.` for unprivileged unions. */
@@ -36,7 +36,7 @@ export class Tree {
   #next = 2;
   #temporary = 0;
 
-  constructor(layers: readonly Layer[], work: number | null, prefix: string, durable: boolean) {
+  constructor(layers: Layer[], work: number | null, prefix: string, durable: boolean) {
     this.layers = layers;
     this.work = work;
     this.prefix = prefix;
@@ -195,6 +195,50 @@ export class Tree {
   /** A name in the work directory that nothing has. */
   temporary(): Place {
     return [this.work ?? fail(EROFS), `#${(this.#temporary++).toString(16)}`];
+  }
+
+  /**
+   * Other lowers take the place of those there are, topmost first. What is the same in both keeps its node; everything else that the kernel
+   * still holds goes on in a copy of the old directories. `find` is the look-up.
+   */
+  swap(lowers: readonly Layer[], find: (parent: Node, name: string) => Found | null): void {
+    const { root } = this;
+    const past = new Node(0, null, '', { directory: true, layers: root.layers, marked: none, inode: null });
+    past.fds = root.fds;
+    const indexes = lowers.map(lower => {
+      const known = this.layers.findIndex(({ fd }) => fd === lower.fd);
+      return known < 0 ? this.layers.push(lower) - 1 : known;
+    });
+    root.layers = [...(this.writable ? [0] : []), ...indexes];
+    root.fds = root.layers.map(layer => this.layers[layer]?.fd ?? -1);
+    this.#refresh(root, past, find);
+  }
+
+  #refresh(directory: Node, past: Node, find: (parent: Node, name: string) => Found | null): void {
+    for (const [name, child] of directory.children ?? []) {
+      const found = find(directory, name);
+      if (found?.directory && child.directory) {
+        const { layers, marked, inode } = child;
+        const before = new Node(0, past, name, { directory: true, layers, marked, inode });
+        this.closeDirectory(child);
+        Object.assign(child, { layers: found.layers, marked: found.marked, inode: found.inode });
+        child.fds = found.layers.map(() => -1);
+        this.#refresh(child, before, find);
+      } else if (!found || found.directory || child.directory || found.layers[0] !== child.layers[0]) {
+        directory.children?.delete(name);
+        child.parent = past;
+        past.children?.set(name, child);
+      }
+    }
+  }
+
+  /** Inode numbers of what is open and not shown any more. */
+  held(): bigint[] {
+    const past = (node: Node): boolean => (node.parent ? past(node.parent) : node !== this.root);
+    return [...new Set([...this.handles.values()].map(({ node }) => node))].filter(past).map(node => {
+      this.show(node);
+      return shownInode();
+    });
   }
 
   /** Its attributes into the reply. */

@@ -1,4 +1,5 @@
 export { type Attached, attachImage } from './attach.ts';
+export { type Backend, chooseBackend } from './backend.ts';
 export { openBase } from './base.ts';
 export * from './constants.ts';
 export { Descriptor } from './descriptor.ts';

@@ -36,16 +36,7 @@ static napi_value js_adopt(napi_env env, napi_callback_info info) {
   return out_int(env, adopted < 0 ? -EBADF : 0);
 }
 
-/* More than entries: every name that the kernel has kept is asked for again at its next use (Linux 6.16, fs/fuse/dev.c). */
-static napi_value js_forget_names(napi_env env, napi_callback_info info) {
-  enum { NOTIFY_INC_EPOCH = 8 };
-  (void)info;
-  /* A message with the number 0 that has its kind where a reply has the error. */
-  reply_error(&(struct fuse_in_header){.unique = 0}, -NOTIFY_INC_EPOCH);
-  return out_int(env, 0);
-}
-
 void export_adopt(napi_env env, napi_value exports) {
-  static const struct function table[] = {{"adopt", js_adopt}, {"forgetNames", js_forget_names}};
+  static const struct function table[] = {{"adopt", js_adopt}};
   EXPORT(env, exports, table);
 }

@@ -14,8 +14,6 @@ export interface UnionNative {
   shared(): ArrayBuffer;
   /** The next mount of fuse-native is the one that this descriptor of /dev/fuse was given to. */
   adopt(device: number): number;
-  /** The kernel asks for every name again at its next use; what it finds to be the same stays. Linux 6.16. */
-  forgetNames(): number;
   /** Puts the entries into an open directory. */
   fill(directory: number, names: readonly string[], types: Uint8Array, inodes: BigUint64Array): number;
 

@@ -42,7 +42,8 @@ export async function serveUnion(
   const Fuse = fuseNative();
   const tree = openTree(options);
   const answer = handlerFor(tree, log);
-  setSlot(LIFETIME, LIFETIME_SECONDS);
+  // What may be swapped is asked for each time.
+  setSlot(LIFETIME, first > 0 ? 0 : LIFETIME_SECONDS);
   let ready = () => {};
   let end = () => {};
   const usable = new Promise<void>(done => {
@@ -83,7 +84,6 @@ export async function serveUnion(
       tree.swap(adoptLowers(tree.layers.slice(tree.writable ? 1 : 0), lowers), (parent, name) =>
         find(tree, parent, name),
       );
-      union.forgetNames();
       for (const inode of tree.held()) if (!past.has(inode)) past.set(inode, generation);
       generation = next;
     },

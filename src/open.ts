@@ -1,6 +1,7 @@
 import { release } from 'node:os';
+import { resolve } from 'node:path';
 import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
-import { probeKernel } from './kernel/index.ts';
+import { chooseBackend, probeKernel } from './kernel/index.ts';
 import { findLayer, importLayer, listLayers, removeLayer, showFiles, verifyLayers } from './layer/index.ts';
 import { ownProgram } from './own-program.ts';
 import {
@@ -22,6 +23,7 @@ import {
   createProfile,
   diffProfiles,
   editRunning,
+  keepUnions,
   LayerTrees,
   listProfiles,
   originAt,
@@ -35,31 +37,34 @@ import {
   runningState,
   type Session,
   shownBelow,
+  startKeeper,
   switchProfile,
   verifyStacks,
   whyHeld,
   writing,
 } from './profile/index.ts';
-import {
-  type Backend,
-  currentGeneration,
-  FuseMounter,
-  KernelMounter,
-  ownRecord,
-  readHistory,
-} from './stack/index.ts';
-import { type Context, choosePaths, whoAmI } from './state/index.ts';
+import { currentGeneration, FuseMounter, KernelMounter, ownRecord, readHistory } from './stack/index.ts';
+import { type Context, choosePaths, probePlaces, whoAmI } from './state/index.ts';
 import { inspectKey, listKeys, newKey, showKey, trustKey } from './trust/index.ts';
 
 /** Opens a nanolin on this machine. Nothing is written or locked until a writing call is made; close gives back what it holds. */
 export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
   const ctx = contextOf(options);
+  const { backend: asked = 'auto' } = options;
   const program = () => options.program ?? ownProgram();
   const session: Session = {
     ctx,
-    mounter: (ctx, backend, covering) =>
-      backend === 'fuse' ? new FuseMounter(ctx, program(), covering) : new KernelMounter(ctx, covering),
-    backend: standing => chosenBackend(options.backend ?? 'auto', standing),
+    mounter: (ctx, { backend, userxattr }, covering) =>
+      backend === 'fuse'
+        ? new FuseMounter(ctx, covering, { program: program(), userxattr })
+        : new KernelMounter(ctx, covering, { userxattr }),
+    // What was asked for, else what is there already.
+    backend: standing => chooseBackend(asked === 'auto' ? (standing ?? 'auto') : asked),
+    keep: async () => {
+      if (options.restart === false) return;
+      const started = startKeeper(ctx, () => [...program(), ...keeperWords(options)]);
+      await started.catch(error => ctx.log.warn({ error: String(error) }, 'nobody keeps the stacks up'));
+    },
     trees: new LayerTrees(ctx),
   };
   return {
@@ -117,11 +122,19 @@ export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
     conflicts: profile => conflictsOf(session, profile),
     verify: (layers = [], asked = {}) => verifyStacks(session, layers, asked),
     doctor: async () => {
-      const checks = probeKernel();
+      const checks = [...(await probeKernel()), ...probePlaces(ctx)];
       return { kernel: release(), ok: checks.every(check => check.ok), checks };
     },
+    keep: () => keepUnions(ctx, () => restore(session, {})),
     close: async () => {},
   };
+}
+
+/** What the keeper has to know of how we were opened. */
+function keeperWords({ root, profiles, forced, backend }: OpenOptions): string[] {
+  // Its working directory is another one.
+  const whole = { root: root && resolve(root), profiles: profiles && resolve(profiles), forced, backend };
+  return ['--internal-keep-unions', JSON.stringify(whole)];
 }
 
 function contextOf(options: OpenOptions): Context {
@@ -137,18 +150,14 @@ function contextOf(options: OpenOptions): Context {
   };
 }
 
-/** What was asked for, else what is there already. */
-function chosenBackend(asked: 'auto' | Backend, standing: Backend | null): Backend {
-  return asked === 'auto' ? (standing ?? 'kernel') : asked;
-}
-
 async function status({ ctx, backend: choose }: Session): Promise<Status> {
   const { generation, backend, mounted, holders, namespaces, recovery } = await runningState(ctx);
   return {
     profile: generation.profile,
     generation: generation.number === 0 ? null : generation.number,
     health: generation.leftOut.length === 0 && recovery.length === 0 ? 'ok' : 'degraded',
-    backend: backend ?? choose(null),
+    // Nothing is mounted, and it may be that nothing can be.
+    backend: backend ?? (await choose(null).catch(() => ({ backend: 'kernel' as const }))).backend,
     targets: generation.targets.map(({ path }) => ({
       path,
       writing: generation.writing,

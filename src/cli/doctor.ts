@@ -17,7 +17,7 @@ export const doctor: Command = {
         {
           rows: checks.flatMap(check => [
             [check.ok ? styled('good', 'ok') : styled('bad', 'missing'), check.what, check.way],
-            ...(check.remedy === null ? [] : [['', styled('warn', `to do: ${check.remedy}`)]]),
+            ...(check.remedy === null ? [] : [['', '', styled('warn', `to do: ${check.remedy}`)]]),
           ]),
         },
       ],

@@ -5,6 +5,7 @@ export * from './constants.ts';
 export { Descriptor } from './descriptor.ts';
 export { openEmpty } from './empty.ts';
 export { commandOf, holdersOf, type ProcessHold } from './holders.ts';
+export { type ImageReader, imageReader } from './image-readers.ts';
 export { type Mount, nestedBelow, parseMountinfo, readMountinfo, topmost } from './mountinfo.ts';
 export {
   addonPath,
@@ -18,8 +19,8 @@ export {
 } from './native.ts';
 export { assembleOverlay, type Overlay, type OverlayRequest } from './overlay.ts';
 export { probeKernel } from './probe.ts';
-export { findProgram } from './programs.ts';
 export { isSysError, saidAny } from './refusal.ts';
 export { ScratchLayers } from './scratch-layers.ts';
 export { openSubtree } from './subtree.ts';
 export type { Probe } from './types.ts';
+export { everyIdMapped, uidOutside } from './user-namespaces.ts';

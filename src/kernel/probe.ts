@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { NanolinError } from '../error/index.ts';
 import { attachImage } from './attach.ts';
+import { type Backend, chooseBackend } from './backend.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -13,23 +15,32 @@ import {
 } from './constants.ts';
 import { Descriptor } from './descriptor.ts';
 import { openEmpty } from './empty.ts';
+import { fuseProblem } from './fuse.ts';
+import { imageReader } from './image-readers.ts';
 import { native } from './native.ts';
 import { assembleOverlay } from './overlay.ts';
-import { probePrograms } from './programs.ts';
+import { findProgram, probePrograms } from './programs.ts';
 import { isSysError, saidAny } from './refusal.ts';
 import { inScratch } from './scratch.ts';
 import { ScratchLayers } from './scratch-layers.ts';
 import { TINY_CONTENT, tinyImage } from './tiny-images.ts';
 import type { Probe } from './types.ts';
+import { closedNamespaces, everyIdMapped } from './user-namespaces.ts';
 
 interface Answer {
   readonly way: string;
   readonly remedy?: string;
 }
 
+interface Rival {
+  /** Do unions in user space work? */
+  readonly fuse: boolean;
+}
+
 interface Question {
   readonly what: string;
-  readonly ask: () => Answer;
+  /** `rival`: what a user has who may not mount here. */
+  readonly ask: (rival: Rival) => Answer | Promise<Answer>;
   /** For when the answer is an error. */
   readonly remedy: string;
   /** Nothing else depends on it. */
@@ -47,12 +58,12 @@ const questions: readonly Question[] = [
   },
   {
     what: 'erofs images',
-    ask: erofs,
+    ask: rival => images('erofs', rival),
     remedy: 'use a kernel with EROFS (modprobe erofs), or import with --format squashfs',
   },
   {
     what: 'squashfs images',
-    ask: squashfs,
+    ask: rival => images('squashfs', rival),
     remedy: 'use a kernel with SquashFS and loop devices (modprobe squashfs loop)',
   },
   { what: 'overlay', ask: overlay, remedy: 'use a kernel with overlayfs (modprobe overlay)' },
@@ -61,10 +72,9 @@ const questions: readonly Question[] = [
   {
     what: 'unprivileged user namespaces',
     ask: userNamespaces,
-    remedy: 'allow them: sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000',
+    remedy: `allow them: ${closedNamespaces() ?? 'the container has to'}`,
     optional: true,
   },
-  { what: '/dev/fuse', ask: fuse, remedy: 'load the module: modprobe fuse', optional: true },
   {
     what: 'fs-verity',
     ask: verity,
@@ -74,16 +84,41 @@ const questions: readonly Question[] = [
 ];
 
 /** Asks the running kernel by doing each thing, in a scratch namespace, with images of 4 KB; nothing is left behind. */
-export function probeKernel(): Probe[] {
-  return [...questions.map(answered), ...probePrograms()];
+export async function probeKernel(): Promise<Probe[]> {
+  const problem = await fuseProblem();
+  const rival = { fuse: problem === null };
+  const answers: Probe[] = [];
+  for (const question of questions) answers.push(await answered(question, rival));
+  return [await backend(), ...answers, unions(problem), ...probePrograms()];
 }
 
-function answered({ what, ask, remedy, optional }: Question): Probe {
+async function backend(): Promise<Probe> {
+  const what = 'who mounts stacks';
+  const words: Record<Backend['backend'], string> = { kernel: 'the kernel', fuse: 'FUSE' };
   try {
-    const answer = ask();
+    const { backend, why } = await chooseBackend('auto');
+    return { what, ok: true, way: `${words[backend]}: ${why}`, remedy: null };
+  } catch (error) {
+    if (!(error instanceof NanolinError)) throw error;
+    return { what, ok: false, way: 'nobody', remedy: error.hint ?? asRoot };
+  }
+}
+
+function unions(problem: NanolinError | null): Probe {
+  const what = 'unions in user space';
+  if (problem === null) return { what, ok: true, way: 'FUSE mounts', remedy: null };
+  return { what, ok: true, way: `no: ${problem.message}`, remedy: problem.hint ?? null };
+}
+
+/** What only who may mount needs is no lack where FUSE does without. */
+async function answered({ what, ask, remedy, optional }: Question, rival: Rival): Promise<Probe> {
+  try {
+    const answer = await ask(rival);
     return { what, ok: true, way: answer.way, remedy: answer.remedy ?? null };
   } catch (error) {
     const lacking = lacksRights(error);
+    if (lacking && rival.fuse)
+      return { what, ok: true, way: 'not for this user, and not needed', remedy: null };
     return { what, ok: optional === true, way: `no: ${words(error)}`, remedy: lacking ? asRoot : remedy };
   }
 }
@@ -108,18 +143,35 @@ function mountCalls(): Answer {
   return { way: 'fsopen, fsconfig, fsmount, move_mount' };
 }
 
-function erofs(): Answer {
-  const way = attachTiny('erofs');
-  if (way === 'file-backed') return { way: 'file-backed (no loop device)' };
-  return {
-    way: 'through a loop device',
-    remedy: 'use Linux 6.12 or later, and keep images on a disk file system',
-  };
+function images(format: 'erofs' | 'squashfs', rival: Rival): Answer {
+  try {
+    const way = attachTiny(format);
+    if (way === 'file-backed') return { way: 'file-backed (no loop device)' };
+    const remedy = 'use Linux 6.12 or later, and keep images on a disk file system';
+    return { way: 'through a loop device', ...(format === 'erofs' && { remedy }) };
+  } catch (error) {
+    if (!(error instanceof NanolinError) || !/^needs-(?:rights|kernel)$/.test(error.code)) throw error;
+    return withoutMounting(format, rival) ?? fail(error);
+  }
 }
 
-function squashfs(): Answer {
-  attachTiny('squashfs');
-  return { way: 'through a loop device' };
+const fail = (error: unknown): never => {
+  throw error;
+};
+
+/** The other ways of `attachLayer`. */
+function withoutMounting(format: 'erofs' | 'squashfs', { fuse }: Rival): Answer | null {
+  const { reader, path } = imageReader(format);
+  if (fuse && path !== null) return { way: `read by ${path}` };
+  const extractor = format === 'erofs' ? 'fsck.erofs' : 'unsquashfs';
+  if (findProgram(extractor) === null) return null;
+  const since = format === 'erofs' ? ' (Debian 13), or import with --format squashfs' : '';
+  return {
+    way: 'extracted: your own files, no setuid, no capabilities',
+    remedy: fuse
+      ? `to read them in place: apt-get install ${reader}${since}`
+      : 'FUSE reads them in place, see below',
+  };
 }
 
 /** The image has no name, so that it is gone with its descriptor. Memory is tried last: erofs reads no file there. */
@@ -193,7 +245,7 @@ function mountIds(): Answer {
 
 /** As nobody where we are root: root is allowed what a user may not be. */
 function userNamespaces(): Answer {
-  const who = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const who = process.getuid?.() === 0 && everyIdMapped() ? { uid: 65534, gid: 65534 } : {};
   const { status, stderr, error } = spawnSync('unshare', ['--user', '--map-root-user', '/bin/true'], {
     ...who,
     encoding: 'utf8',
@@ -202,11 +254,6 @@ function userNamespaces(): Answer {
   });
   if (status !== 0) throw error ?? new Error(stderr.trim().split('\n')[0] ?? 'unshare failed');
   return { way: 'allowed' };
-}
-
-function fuse(): Answer {
-  native.close(native.openat2(AT_FDCWD, '/dev/fuse', O_RDWR, 0, 0));
-  return { way: 'can be opened' };
 }
 
 function verity(): Answer {

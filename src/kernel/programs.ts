@@ -17,6 +17,8 @@ const programs: readonly Program[] = [
   { name: 'bsdtar', from: 'libarchive-tools', for: 'importing archives', needed: true },
   { name: 'apt-get', from: 'apt', for: '`deb:NAME` sources', needed: false },
   { name: 'dpkg-deb', from: 'dpkg', for: '.deb files', needed: false },
+  { name: 'fusermount', from: 'fuse3', for: 'stacks of ordinary users', needed: false },
+  { name: 'squashfuse', from: 'squashfuse', for: 'squashfs layers of ordinary users', needed: false },
   { name: 'bwrap', from: 'bubblewrap', for: 'sandboxes', needed: false },
 ];
 

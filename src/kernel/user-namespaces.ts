@@ -20,3 +20,27 @@ function setting(name: string): string | null {
     return null; // not every kernel has each
   }
 }
+
+/** A line of /proc/PID/uid_map (user_namespaces(7)). */
+interface Mapped {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
+}
+
+function uidMap(): Mapped[] {
+  const lines = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+  return lines.map(line => {
+    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+    return { inside, outside, count };
+  });
+}
+
+/** Has every user a number here? Not in a user namespace that an ordinary user made. */
+export const everyIdMapped = (): boolean => uidMap()[0]?.count === 2 ** 32 - 1;
+
+/** The number of a user outside of our user namespace; the same where we are in none. */
+export function uidOutside(uid: number): number {
+  const range = uidMap().find(({ inside, count }) => uid >= inside && uid < inside + count);
+  return range ? uid - range.inside + range.outside : uid;
+}

@@ -1,13 +1,13 @@
 import { NanolinError } from '../error/index.ts';
-import { attachImage, native } from '../kernel/index.ts';
+import { attachImage, type ImageReader, native } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
 import { extractedTree } from './extracted.ts';
-import { mountForReading, type Reader } from './image-mounts.ts';
+import { mountForReading } from './image-mounts.ts';
 import { type OpenImage, openVerified } from './open.ts';
 import { sameIdentity } from './record.ts';
 import type { Layer } from './types.ts';
 
-export type AttachWay = 'file-backed' | 'loop' | Reader | 'extracted';
+export type AttachWay = 'file-backed' | 'loop' | ImageReader | 'extracted';
 
 /** A layer that can be a lower. */
 export interface AttachedLayer {

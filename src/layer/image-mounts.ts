@@ -5,7 +5,8 @@ import { NanolinError } from '../error/index.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
-  findProgram,
+  type ImageReader,
+  imageReader,
   isSysError,
   MNT_DETACH,
   type Mount,
@@ -21,16 +22,6 @@ import {
 import type { Context } from '../state/index.ts';
 import type { OpenImage } from './open.ts';
 import { run } from './run.ts';
-import type { ImageFormat } from './superblock.ts';
-
-export type Reader = 'squashfuse' | 'erofsfuse';
-
-/** By preference: squashfuse_ll works on inodes and threads, squashfuse on paths, one after the other. */
-const readers: Readonly<Record<ImageFormat, { readonly way: Reader; readonly programs: readonly string[] }>> =
-  {
-    squashfs: { way: 'squashfuse', programs: ['squashfuse_ll', 'squashfuse'] },
-    erofs: { way: 'erofsfuse', programs: ['erofsfuse'] },
-  };
 
 /** Milliseconds until a program that mounts, or that is asked for the root of its mount, counts as hung. */
 const PATIENCE = 10_000;
@@ -44,10 +35,10 @@ export async function mountForReading(
   ctx: Context,
   digest: string,
   { fd: image, format, identity }: Pick<OpenImage, 'fd' | 'format' | 'identity'>,
-): Promise<{ fd: number; way: Reader }> {
-  const { way, programs } = readers[format];
-  const program = programs.map(name => findProgram(name)).find(path => path !== null);
-  if (!program) throw new NanolinError('needs-program', `${way} is not installed`, `apt-get install ${way}`);
+): Promise<{ fd: number; way: ImageReader }> {
+  const { reader: way, path: program } = imageReader(format);
+  if (program === null)
+    throw new NanolinError('needs-program', `${way} is not installed`, `apt-get install ${way}`);
   // A file of the same content is another file: what was written into the old one would still be shown.
   const mark = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
   const place = join(ctx.paths.images, `${digest}-${mark}`);

@@ -12,5 +12,6 @@ export {
 } from './document.ts';
 export { lockState } from './lock.ts';
 export { choosePaths, type Paths, pathsBelow } from './paths.ts';
+export { probePlaces } from './places.ts';
 export { type Runtime, runtimeDirectory } from './runtime.ts';
 export { ordinaryUser, requireOwn, strangerOwns, type Who, whoAmI } from './who.ts';

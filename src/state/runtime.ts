@@ -14,11 +14,14 @@ export interface Runtime {
  * because a name in /tmp is anybody's to take: what is there already is used only if it is a directory of ours, 0700. The sticky bit
  * keeps it ours then. Throws refused.
  */
-export function runtimeDirectory({ uid, env }: Pick<Who, 'uid' | 'env'>, shared = '/tmp'): Runtime {
+export function runtimeDirectory(
+  { uid, outside, env }: Pick<Who, 'uid' | 'outside' | 'env'>,
+  shared = '/tmp',
+): Runtime {
   const given = env.XDG_RUNTIME_DIR;
   const instead = given ? lookAt(given, uid) : 'is not set';
   if (given && instead === null) return { path: join(given, 'nanolin'), instead };
-  const path = join(shared, `nanolin-${uid}`);
+  const path = join(shared, `nanolin-${outside}`);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -1,10 +1,13 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { NanolinError } from '../error/index.ts';
+import { uidOutside } from '../kernel/index.ts';
 
 /** Who runs us, as far as it decides where things lie and whom to believe. */
 export interface Who {
   readonly uid: number;
+  /** The same outside of a user namespace. */
+  readonly outside: number;
   /** Owner of `/`. */
   readonly rootOwner: number;
   readonly home: string;
@@ -12,8 +15,10 @@ export interface Who {
 }
 
 export function whoAmI(): Who {
+  const uid = process.geteuid?.() ?? 0;
   return {
-    uid: process.geteuid?.() ?? 0,
+    uid,
+    outside: uidOutside(uid),
     rootOwner: statSync('/').uid,
     home: process.env.HOME?.startsWith('/') ? process.env.HOME : homedir(),
     env: process.env,

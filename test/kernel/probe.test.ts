@@ -7,17 +7,17 @@ import { findProgram } from '../../src/kernel/programs.ts';
 import { descriptors, loopFiles, Place } from './place.ts';
 
 const test = suite('the doctor');
-const find = (what: string) => probeKernel().find(probe => probe.what === what);
+const find = async (what: string) => (await probeKernel()).find(probe => probe.what === what);
 
-test('asks everything, leaves nothing', () => {
+test('asks everything, leaves nothing', async () => {
   const state = () => [
     readMountinfo(),
     descriptors().length,
     loopFiles().filter(file => file.includes('deleted')),
   ];
-  probeKernel();
+  await probeKernel();
   const before = state();
-  const probes = probeKernel();
+  const probes = await probeKernel();
   assert.equal(state(), before);
   assert.is(new Set(probes.map(({ what }) => what)).size, probes.length);
   for (const { ok, way, remedy } of probes) {
@@ -26,20 +26,20 @@ test('asks everything, leaves nothing', () => {
   }
 });
 
-test('images and overlays work here, and the ways are named', () => {
-  assert.match(find('erofs images')?.way ?? '', /^(file-backed|through a loop)/);
-  assert.equal(find('squashfs images'), {
+test('images and overlays work here, and the ways are named', async () => {
+  assert.match((await find('erofs images'))?.way ?? '', /^(file-backed|through a loop)/);
+  assert.equal(await find('squashfs images'), {
     what: 'squashfs images',
     ok: true,
     way: 'through a loop device',
     remedy: null,
   });
-  assert.match(find('overlay')?.way ?? '', /^(detached layers|layers in a scratch)/);
-  assert.is(find('right to mount')?.ok, true);
+  assert.match((await find('overlay'))?.way ?? '', /^(detached layers|layers in a scratch)/);
+  assert.is((await find('right to mount'))?.ok, true);
 });
 
 test('without rights it says so, and what to do', () => {
-  const script = `import { probeKernel } from './src/kernel/index.ts'; console.log(JSON.stringify(probeKernel()))`;
+  const script = `import { probeKernel } from './src/kernel/index.ts'; console.log(JSON.stringify(await probeKernel()))`;
   const { stdout, stderr } = spawnSync(
     'setpriv',
     [

@@ -59,6 +59,8 @@ export interface OpenOptions {
   backend?: 'auto' | 'kernel' | 'fuse';
   /** The command that runs nanolin, for the processes that serve what is mounted. Default: that of this checkout. */
   program?: readonly string[];
+  /** False: a union in user space whose process ends stays down until the next writing call. Default: it is mounted again at once. */
+  restart?: boolean;
   log?: Log;
   signal?: AbortSignal;
   progress?: (report: Progress) => void;
@@ -240,5 +242,7 @@ export interface Nanolin {
   /** What programs changed in writable stacks, of these layers' paths or of all; `deep` reads the layers too. */
   verify(layers?: readonly string[], options?: { deep?: boolean }): Promise<VerifyReport>;
   doctor(): Promise<{ kernel: string; ok: boolean; checks: readonly DoctorCheck[] }>;
+  /** Mounts unions in user space again whose process ends; resolves with the last of them. Done by a process of its own where `restart` says so. */
+  keep(): Promise<void>;
   close(): Promise<void>;
 }

@@ -53,7 +53,7 @@ export function withEnvironment(request: Request, env: Environment): Request {
   return { ...request, flags };
 }
 
-/** What the library is opened with. NANOLIN_FORCE and NANOLIN_FAULT are test switches and have no flag. */
+/** What the library is opened with. NANOLIN_FORCE, NANOLIN_FAULT and NANOLIN_RESTART are test switches and have no flag. */
 export function openOptions({ flags }: Request, env: Environment): OpenOptions {
   const forced = forcedBy(env.NANOLIN_FORCE);
   const at = faultAt(env.NANOLIN_FAULT);
@@ -62,6 +62,7 @@ export function openOptions({ flags }: Request, env: Environment): OpenOptions {
     ...(typeof flags.profiles === 'string' && { profiles: flags.profiles }),
     ...(typeof flags.backend === 'string' && { backend: flags.backend as 'auto' | 'kernel' | 'fuse' }),
     ...(forced.length > 0 && { forced }),
+    ...(env.NANOLIN_RESTART === '0' && { restart: false }),
     ...(at && { at }),
   };
 }

@@ -15,6 +15,21 @@ export async function runInternal([what, ...words]: readonly string[], world: Wo
 type Program = (words: readonly string[], world: World) => Promise<number>;
 
 const programs: Readonly<Record<string, Program>> = {
+  /** OPTIONS, JSON: mounts unions again whose process has ended. */
+  async '--internal-keep-unions'([options = '{}'], world) {
+    const { logToSystem } = await import('../fuse/index.ts');
+    const say = (fields: object, message: string) => logToSystem(`${message} ${JSON.stringify(fields)}`);
+    const log = { debug() {}, info() {}, warn: say };
+    process.chdir('/');
+    try {
+      const nanolin = await world.open({ ...JSON.parse(options), log, signal: world.signal });
+      await nanolin.keep();
+      return 0;
+    } catch (thrown) {
+      logToSystem(thrown);
+      throw thrown;
+    }
+  },
   /** SOCKET: one union of a stack. */
   async '--internal-serve-union'([socket = '']) {
     const { logToSystem, serveStack, tellReady } = await import('../fuse/index.ts');

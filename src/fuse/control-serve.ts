@@ -147,7 +147,7 @@ class ServedStack {
   async #mount(line: Socket, target: string | null): Promise<Partial<ControlReply>> {
     const request = this.#request;
     if (!request || this.#served) throw new NanolinError('refused', 'there is nothing to mount');
-    const { source, upper, nosuid, generation } = request;
+    const { source, upper, nosuid, userxattr, generation } = request;
     const readOnly = upper === null;
     const mount = target === null ? mountDetached(source, { readOnly, nosuid }) : null;
     // Once it is in its place, or nobody is left to put it there, the tree of mounts alone decides how long it lives.
@@ -157,7 +157,7 @@ class ServedStack {
         lowers: this.#lowers.map(({ fd }) => `/proc/self/fd/${fd}`),
         upper,
         readOnly,
-        userxattr: process.getuid?.() !== 0,
+        userxattr,
         volatile: false,
         oci: false,
         mount: nosuid ? ['nosuid', 'nodev'] : [],

@@ -17,6 +17,8 @@ export interface OpenRequest {
   readonly lowers: readonly LowerRequest[];
   readonly upper: { readonly upper: string; readonly work: string } | null;
   readonly nosuid: boolean;
+  /** The layers' marks are user.overlay.*. */
+  readonly userxattr: boolean;
 }
 
 /**
@@ -65,6 +67,7 @@ export function parseRequest(line: string): ControlRequest {
         lowers: lowers(request.lowers),
         upper: request.upper === null ? null : upper(request.upper),
         nosuid: request.nosuid !== false,
+        userxattr: request.userxattr === true,
       };
     case 'mount':
       return { do: 'mount', target: request.target === null ? null : path(request.target) };

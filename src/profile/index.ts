@@ -1,3 +1,5 @@
+import { ownRecord } from '../stack/index.ts';
+import type { Context } from '../state/index.ts';
 import type { OwnerOptions } from './owner.ts';
 import type { Session } from './session.ts';
 import type { ConflictReport, PathOwner, ProfileReport, VerifyReport } from './types.ts';
@@ -38,6 +40,17 @@ export async function checkProfile(session: Session, name: string): Promise<Prof
 /** See conflicts.ts. */
 export async function conflictsOf(session: Session, profile?: string): Promise<ConflictReport> {
   return (await import('./conflicts.ts')).conflictsOf(session, profile);
+}
+
+/** See keeper.ts. */
+export async function keepUnions(ctx: Context, restoreAll: () => Promise<unknown>): Promise<void> {
+  return (await import('./keeper.ts')).keepUnions(ctx, restoreAll);
+}
+
+/** See keeper.ts; `command` is asked for when there is something to keep. */
+export async function startKeeper(ctx: Context, command: () => readonly string[]): Promise<void> {
+  if (ownRecord(ctx).mounts.some(({ server }) => server !== undefined))
+    (await import('./keeper.ts')).startKeeper(ctx, command());
 }
 
 /** See owner.ts. */

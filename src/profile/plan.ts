@@ -40,7 +40,7 @@ export async function planChange(session: Session, request: PlanRequest): Promis
       ? await wantedByProfile(session, request.name)
       : await wantedByEdit(session, request);
   const generation = numbered(ctx, wanted, before.number);
-  const plan = planFor(ctx, generation, applyOptions(session, {}));
+  const plan = await planFor(ctx, generation, applyOptions(session, {}));
   const moved = (inside: boolean) =>
     ownRecord(ctx).mounts.filter(mount =>
       plan.moves.some(({ target, how }) => target === mount.target && (how === 'inside') === inside),

@@ -7,6 +7,7 @@ import {
   currentGeneration,
   type MounterFactory,
   recoverSwitch,
+  sweepSockets,
   type Writers,
 } from '../stack/index.ts';
 import { type Context, DamagedState, lockState, setAside, sweepStaged } from '../state/index.ts';
@@ -17,6 +18,8 @@ export interface Session {
   readonly ctx: Context;
   readonly mounter: MounterFactory;
   readonly backend: ApplyOptions['backend'];
+  /** Sees to it that unions whose process ends are mounted again. */
+  readonly keep: () => Promise<void>;
   readonly trees: LayerTrees;
 }
 
@@ -31,7 +34,9 @@ export async function writing<T>(session: Session, what: string, body: () => Pro
   using _lock = lockState(ctx, what);
   try {
     await recoverAll(session);
-    return await body();
+    const result = await body();
+    await session.keep();
+    return result;
   } catch (error) {
     if (!(error instanceof DamagedState)) throw error;
     throw new NanolinError(
@@ -47,6 +52,7 @@ async function recoverAll(session: Session): Promise<void> {
   const { ctx } = session;
   for (const directory of [ctx.paths.run, ctx.paths.state, ctx.paths.generations]) sweepStaged(directory);
   await recoverImports(ctx);
+  await sweepSockets(ctx);
   const recovery = await recoverSwitch(ctx);
   if (!recovery) return;
   ctx.log.warn({ remedy: recovery.remedy }, recovery.message);

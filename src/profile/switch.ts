@@ -91,7 +91,7 @@ export function rollBack(
 export function restore(session: Session, options: ChangeOptions): Promise<SwitchResult> {
   return writing(session, 'restoring', async () => {
     const current = currentGeneration(session.ctx);
-    if (isUp(session, current, current)) return unchanged(session, current, current.leftOut);
+    if (await isUp(session, current, current)) return unchanged(session, current, current.leftOut);
     return await report(
       session,
       current,
@@ -153,7 +153,7 @@ interface Change extends ChangeOptions {
 async function change(session: Session, wanted: Wanted, options: Change): Promise<SwitchResult> {
   const { ctx } = session;
   const before = currentGeneration(ctx);
-  if (isUp(session, before, wanted)) return unchanged(session, before, wanted.leftOut);
+  if (await isUp(session, before, wanted)) return unchanged(session, before, wanted.leftOut);
 
   const next = numbered(ctx, wanted, options.previous ?? before.number);
   const applied = await applyGeneration(ctx, next, applyOptions(session, options));
@@ -169,9 +169,9 @@ async function change(session: Session, wanted: Wanted, options: Change): Promis
 }
 
 /** Is it the committed stack, and does every target show it? */
-function isUp(session: Session, before: Generation, wanted: Wanted): boolean {
+async function isUp(session: Session, before: Generation, wanted: Wanted): Promise<boolean> {
   if (before.profile !== wanted.profile || !sameStack(before, wanted)) return false;
-  return planFor(session.ctx, before, applyOptions(session, {})).moves.length === 0;
+  return (await planFor(session.ctx, before, applyOptions(session, {}))).moves.length === 0;
 }
 
 /** The wanted stack as the next generation; a rollback from it leads to `previous`. */

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { asNanolinError, type ErrorCode, NanolinError } from '../error/index.ts';
-import { native, readMountinfo } from '../kernel/index.ts';
+import { type Backend as ChosenBackend, native, readMountinfo } from '../kernel/index.ts';
 import type { Context, Staged } from '../state/index.ts';
 import { readTarget, type TargetFact, targetFact } from './facts.ts';
 import { currentGeneration, stageGeneration } from './history.ts';
@@ -17,7 +17,7 @@ import { releaseUppers, upperPlace } from './upper.ts';
 export interface ApplyOptions {
   readonly mounter: MounterFactory;
   /** Who is to mount; `standing` is who did what stands now, null where nothing does. */
-  readonly backend: (standing: Backend | null) => Backend;
+  readonly backend: (standing: Backend | null) => Promise<ChosenBackend>;
   /** Does the image hold this subtree as a directory (by its manifest)? */
   readonly holds: (layer: LayerRef, from: string) => boolean;
   readonly strict: boolean;
@@ -44,12 +44,12 @@ export interface Applied {
 }
 
 /** Facts and plan alone: what `plan` prints. */
-export function planFor(
+export async function planFor(
   ctx: Context,
   wanted: Generation,
   options: Omit<ApplyOptions, 'mounter' | 'strict'>,
-): SwitchPlan {
-  return planWith(ctx, wanted, ownRecord(ctx), options).plan;
+): Promise<SwitchPlan> {
+  return (await planWith(ctx, wanted, ownRecord(ctx), options)).plan;
 }
 
 /**
@@ -63,9 +63,9 @@ export async function applyGeneration(
 ): Promise<Applied> {
   const started = performance.now();
   const record = ownRecord(ctx);
-  const { plan, facts } = planWith(ctx, wanted, record, options);
+  const { plan, facts, chosen } = await planWith(ctx, wanted, record, options);
   const planned = performance.now();
-  const run = await carryOut(new Run(ctx, wanted, record, facts, plan, options), plan);
+  const run = await carryOut(new Run(ctx, wanted, record, facts, chosen, plan, options), plan);
   const { generation, swapped, preparedAt, writers, mounter, retired } = run;
   const ms = {
     plan: planned - started,
@@ -163,13 +163,14 @@ class Run implements Disposable {
     ctx: Context,
     wanted: Generation,
     before: RunRecord,
-    { backend, targets }: Facts,
+    { targets }: Facts,
+    chosen: ChosenBackend,
     plan: SwitchPlan,
     options: ApplyOptions,
   ) {
     this.ctx = ctx;
     this.options = options;
-    this.mounter = options.mounter(ctx, backend, target => this.#cover(target));
+    this.mounter = options.mounter(ctx, chosen, target => this.#cover(target));
     this.leftOut = [...wanted.leftOut];
     this.generation = wanted;
     this.#before = before;
@@ -264,7 +265,7 @@ export function replacedBy(moves: readonly Move[]): MountRecord[] {
 /** Milliseconds that `--writers wait` waits. */
 const writersPatience = 30_000;
 
-function planWith(
+async function planWith(
   ctx: Context,
   wanted: Generation,
   record: RunRecord,
@@ -276,14 +277,15 @@ function planWith(
   for (const { target } of record.mounts)
     if (!targets.has(target)) targets.set(target, targetFact(target, mounts, record.mounts));
   const standing = record.mounts.find(own => mounts.some(mount => isOurs(mount, own)));
+  const chosen = await options.backend(standing ? backendOf(standing) : null);
   const facts: Facts = {
     targets,
     holds: options.holds,
     upper: target => upperPlace(ctx, wanted.writing, wanted.profile ?? 'none', target, wanted.number),
     beneath: !ctx.forced.has('no-beneath'),
     writers: options.writers,
-    backend: options.backend(standing ? backendOf(standing) : null),
+    backend: chosen.backend,
     served: isServed,
   };
-  return { plan: planSwitch(facts, wanted), facts };
+  return { plan: planSwitch(facts, wanted), facts, chosen };
 }

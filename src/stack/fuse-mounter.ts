@@ -30,6 +30,7 @@ export class FuseMounter implements Mounter {
   readonly backend = 'fuse';
   readonly #ctx: Context;
   readonly #program: readonly string[];
+  readonly #userxattr: boolean;
   readonly #covering: Covering;
   readonly #parts: Parts;
   readonly #placement: Placement;
@@ -37,10 +38,15 @@ export class FuseMounter implements Mounter {
   readonly #waiting = new Map<string, Waiting>();
   #swapped = false;
 
-  /** `program`: the command that runs nanolin. */
-  constructor(ctx: Context, program: readonly string[], covering: Covering) {
+  /** `program`: the command that runs nanolin. `userxattr`: the marks of the upper are user.overlay.*. */
+  constructor(
+    ctx: Context,
+    covering: Covering,
+    { program, userxattr }: { readonly program: readonly string[]; readonly userxattr: boolean },
+  ) {
     this.#ctx = ctx;
     this.#program = program;
+    this.#userxattr = userxattr;
     this.#covering = covering;
     this.#parts = new Parts(ctx);
     this.#placement = new Placement(covering);
@@ -130,7 +136,15 @@ export class FuseMounter implements Mounter {
     const source = sourceOf(generation);
     const { pid, start, socket } = await this.#startServer(source);
     const line = await this.#connect(socket);
-    await line.ask({ do: 'open', source, generation, lowers: lowers.map(asked), upper, nosuid });
+    await line.ask({
+      do: 'open',
+      source,
+      generation,
+      lowers: lowers.map(asked),
+      upper,
+      nosuid,
+      userxattr: this.#userxattr,
+    });
     const { mount } = await line.ask({ do: 'mount', target: null });
     const fd = this.#parts.keep(
       native.openat2(AT_FDCWD, `/proc/${pid}/fd/${mount}`, O_PATH | O_DIRECTORY, 0, 0),

@@ -9,6 +9,7 @@ export type { Backend, Mounter, MounterFactory } from './mounter.ts';
 export { type PlannedMove, type Step, type SwitchPlan, sameStack } from './plan.ts';
 export { type MountRecord, ownRecord, type Retired, runRecord } from './record.ts';
 export { inspectIntent, type Recovery, recoverSwitch } from './recover.ts';
+export { isServed } from './server.ts';
 export type {
   Generation,
   Held,
@@ -22,5 +23,5 @@ export type {
   Writers,
   Writing,
 } from './types.ts';
-export { deadStacks, generationsShown } from './unions.ts';
+export { deadStacks, generationsShown, sweepSockets } from './unions.ts';
 export { upperPlace } from './upper.ts';

@@ -21,8 +21,12 @@ export class KernelMounter implements Mounter {
   /** Shared by all targets: before Linux 6.15 a detached image can be placed once only. */
   readonly #scratchLayers = new ScratchLayers();
 
-  constructor(ctx: Context, covering: Covering) {
+  readonly #options: readonly string[];
+
+  /** `userxattr`: the marks of the upper are user.overlay.*. */
+  constructor(ctx: Context, covering: Covering, { userxattr }: { readonly userxattr: boolean }) {
     this.#ctx = ctx;
+    this.#options = userxattr ? ['userxattr'] : [];
     this.#parts = new Parts(ctx);
     this.#placement = new Placement(covering);
   }
@@ -54,6 +58,7 @@ export class KernelMounter implements Mounter {
       source,
       ...(step.upper ? { upper: step.upper } : {}),
       nosuid: step.nosuid,
+      options: this.#options,
       forced: this.#ctx.forced,
       scratchLayers: this.#scratchLayers,
     });

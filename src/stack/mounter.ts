@@ -1,3 +1,4 @@
+import type { Backend as ChosenBackend } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
 import type { Step } from './plan.ts';
 import type { MountRecord, Move } from './record.ts';
@@ -40,4 +41,4 @@ export interface Mounter extends Disposable {
 /** What of ours covers a target, topmost. */
 export type Covering = (target: string) => MountRecord | null;
 
-export type MounterFactory = (ctx: Context, backend: Backend, covering: Covering) => Mounter;
+export type MounterFactory = (ctx: Context, chosen: ChosenBackend, covering: Covering) => Mounter;

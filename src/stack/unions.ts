@@ -1,6 +1,9 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import { ControlLine, type ControlReply } from '../fuse/index.ts';
 import { type Mount, readMountinfo } from '../kernel/index.ts';
+import type { Context } from '../state/index.ts';
 import { isOurs } from './mounted.ts';
 import type { MountRecord, Move, Retired } from './record.ts';
 import { isServed } from './server.ts';
@@ -65,6 +68,25 @@ export function deadStacks(
   mounts: readonly Mount[] = readMountinfo(),
 ): MountRecord[] {
   return records.filter(own => mounts.some(mount => isOurs(mount, own)) && !isServed(own));
+}
+
+/** Removes what killed processes left where unions are talked to. */
+export async function sweepSockets(ctx: Context): Promise<void> {
+  const directory = join(ctx.paths.run, 'unions');
+  for (const name of listed(directory).filter(name => name.endsWith('.sock'))) {
+    const line = await ControlLine.to(join(directory, name)).catch(() => null);
+    if (line) line[Symbol.dispose]();
+    else rmSync(join(directory, name), { force: true });
+  }
+}
+
+function listed(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 async function eachInside(

@@ -241,6 +241,7 @@ export function fakeNanolin(calls: unknown[][], overrides: Partial<Nanolin> = {}
       ok: true,
       checks: [{ what: 'overlay', ok: true, way: 'detached', remedy: null }],
     }),
+    keep: answer('keep', undefined),
     close: answer('close', undefined),
     ...overrides,
   };

@@ -37,7 +37,7 @@ export async function makeWorld(defaults: OpenOptions = {}): Promise<World> {
     root,
     live,
     async open(options = {}) {
-      const nanolin = await openNanolin({ root, ...defaults, ...options });
+      const nanolin = await openNanolin({ root, restart: false, ...defaults, ...options });
       opened.push(nanolin);
       return nanolin;
     },

@@ -100,6 +100,22 @@ result([os.lseek(s, 0, os.SEEK_DATA) in (0, 1 << 19), code(lambda: os.lseek(s, 1
   },
 );
 
+contract(test, '59 what a mapping wrote is data', [{ f: 'f' }], union => {
+  assert.equal(
+    python(
+      union,
+      `
+f = os.open('s', os.O_RDWR | os.O_CREAT, 0o600)
+os.ftruncate(f, 1 << 20)
+with mmap.mmap(f, 1 << 20) as m:
+  m[1 << 19] = 1
+  data = os.lseek(f, 0, os.SEEK_DATA)
+  result([data <= 1 << 19 < os.lseek(f, data, os.SEEK_HOLE), os.lseek(f, 0, os.SEEK_END)])`,
+    ),
+    [true, 1 << 20],
+  );
+});
+
 contract(test, '60 locks from before a copy-up conflict with those from after', [{ f: 'text' }], union => {
   assert.equal(
     python(

@@ -18,6 +18,8 @@ export interface Served {
 const LIFETIME_SECONDS = 3600;
 const INIT = 26;
 const END = 0;
+/** Between two looks for descriptors that are not used. */
+const IDLE_MS = 1500;
 /** How long the kernel may take to answer a mount. */
 const READY_MS = 10_000;
 
@@ -32,7 +34,7 @@ export async function serveUnion(
   log: (error: unknown) => void,
 ): Promise<Served> {
   const Fuse = fuseNative();
-  const tree = openTree(options);
+  const { tree, space } = openTree(options);
   const answer = handlerFor(tree, log);
   setSlot(LIFETIME, LIFETIME_SECONDS);
   let ready = () => {};
@@ -43,7 +45,6 @@ export async function serveUnion(
   const ended = new Promise<void>(done => {
     end = done;
   });
-  const space = tree.root.fds[0] ?? -1;
   union.serve((opcode, node, first, second) => {
     if (opcode === INIT) ready();
     else if (opcode === END) end();
@@ -62,6 +63,8 @@ export async function serveUnion(
     mount.mount(error => error && reject(refused(error, target)));
   });
   await Promise.race([usable, failed]);
+  const tidy = setInterval(() => union.closeUnused(), IDLE_MS);
+  ended.then(() => clearInterval(tidy));
   const mounted = mountOf(target);
   return { ended, unmount: () => mounted !== null && unmount(target, mounted) };
 }

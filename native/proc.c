@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct held {
   const char *what;
   uint32_t mount;
   uint64_t unique; /* 0: the kernel has none */
+  uint64_t inode;
   bool writing;
   char *path;
 };
@@ -44,21 +46,23 @@ static uint32_t mount_of(int dir, const char *link, const struct walk *walk) {
   return bsearch(&id, walk->ids, walk->count, sizeof(id), by_value) != NULL ? id : 0;
 }
 
-static uint64_t unique_of(int dir, const char *link) {
-  struct statx st;
-  if (statx(dir, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_MNT_ID_UNIQUE, &st) < 0) return 0;
-  return st.stx_mask & STATX_MNT_ID_UNIQUE ? st.stx_mnt_id : 0;
+/* Its number comes with the inode that the kernel holds, whatever the mask says: nobody is asked. */
+static struct statx identity_of(int dir, const char *link) {
+  struct statx st = {0};
+  if (statx(dir, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_MNT_ID_UNIQUE, &st) < 0) return (struct statx){0};
+  if ((st.stx_mask & STATX_MNT_ID_UNIQUE) == 0) st.stx_mnt_id = 0;
+  return st;
 }
 
 static void note(struct walk *walk, int pid, const char *what, uint32_t mount, bool writing, int dir, const char *link) {
   char path[PATH_MAX];
-  uint64_t unique = unique_of(dir, link);
+  struct statx found = identity_of(dir, link);
   ssize_t length = readlinkat(dir, link, path, sizeof(path));
   if (length < 0) return;
   /* A library is mapped in four or five pieces, in a row. */
   const struct held *last = walk->length > 0 ? &walk->list[walk->length - 1] : NULL;
   if (last != NULL && last->pid == pid && last->what == what && last->mount == mount && last->writing == writing &&
-      strcmp(what, "map") == 0 && strlen(last->path) == (size_t)length && memcmp(last->path, path, (size_t)length) == 0)
+      last->inode == found.stx_ino && strcmp(what, "map") == 0 && strlen(last->path) == (size_t)length && memcmp(last->path, path, (size_t)length) == 0)
     return;
   if (walk->length == walk->room) {
     size_t room = walk->room == 0 ? 64 : walk->room * 2;
@@ -74,7 +78,13 @@ static void note(struct walk *walk, int pid, const char *what, uint32_t mount, b
   if (copy == NULL) walk->error = ENOMEM;
   else
     walk->list[walk->length++] =
-        (struct held){.pid = pid, .what = what, .mount = mount, .unique = unique, .writing = writing, .path = copy};
+        (struct held){.pid = pid,
+                      .what = what,
+                      .mount = mount,
+                      .unique = found.stx_mnt_id,
+                      .inode = found.stx_ino,
+                      .writing = writing,
+                      .path = copy};
 }
 
 /* The links of fd/ and map_files/ have the owner's write bit when the file was opened for writing (fs/proc/fd.c, base.c). */
@@ -159,6 +169,9 @@ static napi_value listed(napi_env env, const struct walk *walk) {
       set_text(env, object, "what", held->what);
       set_number(env, object, "mount", held->mount);
       set_unique(env, object, held->unique);
+      char inode[24];
+      snprintf(inode, sizeof(inode), "%" PRIu64, held->inode);
+      set_text(env, object, "inode", inode);
       set_bool(env, object, "writing", held->writing);
       set_text(env, object, "path", held->path);
       napi_set_element(env, list, (uint32_t)i, object);

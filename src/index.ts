@@ -55,7 +55,10 @@ export interface OpenOptions {
   root?: string;
   /** Directory of NAME.rcp instead of ROOT/etc/nanolin/profiles. */
   profiles?: string;
+  /** `auto`: what is mounted stays with who has mounted it. */
   backend?: 'auto' | 'kernel' | 'fuse';
+  /** The command that runs nanolin, for the processes that serve what is mounted. Default: that of this checkout. */
+  program?: readonly string[];
   log?: Log;
   signal?: AbortSignal;
   progress?: (report: Progress) => void;

@@ -1,9 +1,8 @@
 import { release } from 'node:os';
-import { resolve } from 'node:path';
-import { NanolinError } from './error/index.ts';
 import type { Nanolin, OpenOptions, Plan, Status } from './index.ts';
 import { probeKernel } from './kernel/index.ts';
 import { findLayer, importLayer, listLayers, removeLayer, showFiles, verifyLayers } from './layer/index.ts';
+import { ownProgram } from './own-program.ts';
 import {
   importPackage,
   installPackages,
@@ -41,22 +40,30 @@ import {
   whyHeld,
   writing,
 } from './profile/index.ts';
-import { currentGeneration, KernelMounter, ownRecord, readHistory } from './stack/index.ts';
-import { type Context, pathsBelow } from './state/index.ts';
+import {
+  type Backend,
+  currentGeneration,
+  FuseMounter,
+  KernelMounter,
+  ownRecord,
+  readHistory,
+} from './stack/index.ts';
+import { type Context, choosePaths, whoAmI } from './state/index.ts';
 import { inspectKey, listKeys, newKey, showKey, trustKey } from './trust/index.ts';
 
 /** Opens a nanolin on this machine. Nothing is written or locked until a writing call is made; close gives back what it holds. */
 export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
-  if (options.backend === 'fuse')
-    throw new NanolinError(
-      'needs-kernel',
-      'this version has no FUSE backend',
-      'use --backend kernel; `nanolin doctor` says what this machine can do',
-    );
   const ctx = contextOf(options);
-  const session: Session = { ctx, mounter: ctx => new KernelMounter(ctx), trees: new LayerTrees(ctx) };
+  const program = () => options.program ?? ownProgram();
+  const session: Session = {
+    ctx,
+    mounter: (ctx, backend, covering) =>
+      backend === 'fuse' ? new FuseMounter(ctx, program(), covering) : new KernelMounter(ctx, covering),
+    backend: standing => chosenBackend(options.backend ?? 'auto', standing),
+    trees: new LayerTrees(ctx),
+  };
   return {
-    status: async () => status(ctx),
+    status: () => status(session),
     enable: (layers, { above, below, ...change } = {}) =>
       editRunning(session, { do: 'enable', layers, above, below }, change),
     disable: (layers, change = {}) => editRunning(session, { do: 'disable', layers }, change),
@@ -120,10 +127,7 @@ export async function openNanolin(options: OpenOptions = {}): Promise<Nanolin> {
 function contextOf(options: OpenOptions): Context {
   const silent = { debug() {}, info() {}, warn() {} };
   return {
-    paths: pathsBelow(
-      resolve(options.root ?? '/'),
-      options.profiles === undefined ? {} : { profiles: resolve(options.profiles) },
-    ),
+    paths: choosePaths(options, whoAmI()),
     log: options.log ?? silent,
     now: options.now ?? (() => new Date()),
     signal: options.signal ?? new AbortController().signal,
@@ -133,13 +137,18 @@ function contextOf(options: OpenOptions): Context {
   };
 }
 
-function status(ctx: Context): Status {
-  const { generation, mounted, holders, namespaces, recovery } = runningState(ctx);
+/** What was asked for, else what is there already. */
+function chosenBackend(asked: 'auto' | Backend, standing: Backend | null): Backend {
+  return asked === 'auto' ? (standing ?? 'kernel') : asked;
+}
+
+async function status({ ctx, backend: choose }: Session): Promise<Status> {
+  const { generation, backend, mounted, holders, namespaces, recovery } = await runningState(ctx);
   return {
     profile: generation.profile,
     generation: generation.number === 0 ? null : generation.number,
     health: generation.leftOut.length === 0 && recovery.length === 0 ? 'ok' : 'degraded',
-    backend: 'kernel',
+    backend: backend ?? choose(null),
     targets: generation.targets.map(({ path }) => ({
       path,
       writing: generation.writing,

@@ -9,5 +9,6 @@ NAPI_MODULE_INIT() {
   export_lower(env, exports);
   export_notify(env, exports);
   export_files(env, exports);
+  export_adopt(env, exports);
   return exports;
 }

@@ -469,6 +469,11 @@ static napi_value js_gone(napi_env env, napi_callback_info info) {
   return out_int(env, entry_at((uint32_t)in_int(&in))->gone);
 }
 
+static napi_value js_last_shown(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  return out_int(env, entry_at((uint32_t)in_int(&in))->last);
+}
+
 static napi_value js_showing(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   showing = (uint32_t)in_int(&in);
@@ -508,6 +513,7 @@ void export_table(napi_env env, napi_value exports) {
       {"setLayers", js_set_layers}, {"partsOf", js_parts_of},  {"compiled", js_compiled}, {"child", js_child},
       {"children", js_children}, {"facts", js_facts},          {"place", js_place},       {"nameOf", js_name_of},
       {"parentOf", js_parent_of}, {"claim", js_claim},         {"unclaim", js_unclaim},   {"lookups", js_lookups},
-      {"gone", js_gone},         {"held", js_held},           {"showing", js_showing},    {"slowEntry", js_slow_entry}};
+      {"gone", js_gone},         {"held", js_held},           {"showing", js_showing},    {"slowEntry", js_slow_entry},
+      {"lastShown", js_last_shown}};
   EXPORT(env, exports, table);
 }

@@ -115,6 +115,7 @@ bool listing_lower(const struct fuse_in_header *in, const struct fuse_read_in *r
 void export_session(napi_env env, napi_value exports);
 void export_listing(napi_env env, napi_value exports);
 void export_files(napi_env env, napi_value exports);
+void export_adopt(napi_env env, napi_value exports);
 
 /* values.c: arguments of a call from JavaScript; names are strings of one character a byte (latin1), so that any byte passes. */
 struct in {

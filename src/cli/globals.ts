@@ -9,7 +9,8 @@ export const globals: Flags = {
   root: {
     value: 'DIR',
     names: 'file',
-    about: 'etc/nanolin, var/lib/nanolin and run/nanolin are below it; default /',
+    about:
+      "etc/nanolin, var/lib/nanolin and run/nanolin are below it; default /, or a user's own directories",
   },
   profiles: {
     value: 'DIR',
@@ -32,6 +33,8 @@ const forcible: readonly Forced[] = [
   'no-lowerdir-plus',
   'no-beneath',
   'no-unique-ids',
+  'no-image-mounts',
+  'no-image-fuse',
 ];
 
 /** The request with the globals that the environment gives and the command line does not. */

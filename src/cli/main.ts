@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { calledAs } from './called-as.ts';
+import { commands } from './commands.ts';
 import { run } from './run.ts';
 import { askAtTerminal, readInput, standardSink } from './streams.ts';
 import type { World } from './world.ts';
@@ -20,7 +23,10 @@ export async function main(openLibrary: World['open'] = open): Promise<void> {
       received = signal;
       abort.abort(new Error(`${signal} received`));
     });
-  const code = await run(process.argv.slice(2), {
+  const [, program = '', ...given] = process.argv;
+  const verbs = commands.map(({ verb }) => verb[0]);
+  const { words, exit } = calledAs(program, given, verbs, privileged);
+  const code = await run(words, {
     env: process.env,
     signal: abort.signal,
     stdout: await standardSink(1),
@@ -30,5 +36,11 @@ export async function main(openLibrary: World['open'] = open): Promise<void> {
     input: readInput,
     open: openLibrary,
   });
-  process.exit(received && code !== 0 ? 128 + constants.signals[received] : code);
+  process.exit(received && code !== 0 ? 128 + constants.signals[received] : exit(code));
+}
+
+/** Root of the machine, not of a user namespace: the whole range of ids is mapped to itself (user_namespaces(7)). */
+function privileged(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
 }

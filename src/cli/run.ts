@@ -4,6 +4,7 @@ import type { Answer, Bench, Request } from './command.ts';
 import { commands } from './commands.ts';
 import { complete, namesFrom } from './completion.ts';
 import { openOptions, withEnvironment } from './globals.ts';
+import { INTERNAL, runInternal } from './internal.ts';
 import { type Look, render, styled } from './paper.ts';
 import { parseQuickly } from './parse.ts';
 import { type ProgressLine, progressLine } from './progress.ts';
@@ -15,6 +16,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
   let json = argv.includes('--json') || Boolean(world.env.NANOLIN_JSON && world.env.NANOLIN_JSON !== '0');
   try {
     if (argv[0] === '--complete') return await answerCompletion(argv.slice(1), world);
+    if (argv[0]?.startsWith(INTERNAL)) return await runInternal(argv, world);
     if (argv[0] === '--version') return say(world.stdout, `nanolin ${version}\n`);
     const parsed = await parse(argv, world);
     if ('help' in parsed) return say(world.stdout, `${parsed.help}\n`);

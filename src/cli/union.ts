@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { asNanolinError, type NanolinError } from '../error/index.ts';
 import type { UnionOptions } from '../fuse/index.ts';
@@ -50,18 +51,21 @@ export const union: Command = {
   },
 };
 
-/** `auto` takes the kernel's overlay where that can be had, and says why not. */
+/** `auto` takes what `chooseBackend` finds, and FUSE where the kernel refuses just these layers. */
 async function mount(options: UnionOptions, target: string, source: string, request: Request): Promise<Way> {
   const { mountByKernel } = await import('../fuse/index.ts');
-  const wanted = value(request, 'backend') ?? 'auto';
-  if (wanted === 'fuse') return byFuse(request, 'asked for');
+  const { chooseBackend } = await import('../kernel/index.ts');
+  const wanted = (value(request, 'backend') ?? 'auto') as 'auto' | 'kernel' | 'fuse';
+  const { backend, userxattr, why } = await chooseBackend(wanted);
+  const marked = { ...options, userxattr: options.userxattr || userxattr };
+  if (backend === 'fuse') return byFuse(request, marked, why);
   try {
-    mountByKernel(options, target, source);
-    return { backend: 'kernel', pid: null, why: wanted === 'kernel' ? 'asked for' : 'it is the faster one' };
+    mountByKernel(marked, target, source);
+    return { backend, pid: null, why };
   } catch (thrown) {
     const error = asNanolinError(thrown);
     if (wanted === 'kernel' || !isForFuse(error)) throw error;
-    return byFuse(request, error.message);
+    return byFuse(request, marked, error.message);
   }
 }
 
@@ -70,12 +74,16 @@ const isForFuse = ({ code }: NanolinError): boolean =>
   ['mount-failed', 'needs-rights', 'needs-kernel', 'needs-program'].includes(code);
 
 /** The same command line again, as the process that stays. */
-async function byFuse(request: Request, why: string): Promise<Way> {
+async function byFuse(request: Request, { userxattr }: UnionOptions, why: string): Promise<Way> {
   const { startServer } = await import('../fuse/index.ts');
   const program = process.argv[1];
   if (program === undefined) throw usage('this program does not know its own path');
-  const again = ['union', '--foreground', '-o', value(request, 'options') ?? '', ...many(request, 'TARGET')];
-  const pid = await startServer([process.execPath, ...process.execArgv, program, ...again]);
+  // By its own name, whatever it was called by: the words are complete now.
+  const itself = realpathSync(program);
+  const given = value(request, 'options') ?? '';
+  const options = userxattr && !given.split(',').includes('userxattr') ? `${given},userxattr` : given;
+  const again = ['union', '--foreground', '-o', options, ...many(request, 'TARGET')];
+  const pid = await startServer([process.execPath, ...process.execArgv, itself, ...again]);
   return { backend: 'fuse', pid, why };
 }
 

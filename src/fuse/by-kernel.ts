@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { NanolinError } from '../error/index.ts';
 import {
   AT_FDCWD,
   assembleOverlay,
@@ -17,6 +18,7 @@ const attributes: Readonly<Record<string, number>> = { nosuid: 0x2, nodev: 0x4, 
 
 /** The same union as an overlay of the kernel's. It needs no process. Throws what `assembleOverlay` throws. */
 export function mountByKernel(options: UnionOptions, target: string, source: string): void {
+  if (options.oci) throw new NanolinError('needs-kernel', 'the kernel does not know the marks of OCI layers');
   requireLayers(options);
   const fds: number[] = [];
   const open = (fd: number): number => {

@@ -1,4 +1,7 @@
 export { mountByKernel } from './by-kernel.ts';
+export type { ControlReply, HeldObject, LowerRequest } from './control.ts';
+export { ControlLine } from './control-line.ts';
+export { serveStack } from './control-serve.ts';
 export { logToSystem, textOf } from './log.ts';
 export { parseUnionOptions, type UnionOptions } from './options.ts';
 export { type Served, serveUnion } from './serve.ts';

@@ -14,7 +14,7 @@ const AT_EMPTY_PATH = 0x1000;
 const MOUNT_ATTR_NOATIME = 0x10;
 
 /** Opens the layers of a union and makes its work directory ready. Throws what the user can do something about. */
-export function openTree(options: UnionOptions, given: readonly Lower[] = []): { tree: Tree; lowers: Lowers; space: number } {
+export function openTree(options: UnionOptions, given: readonly Lower[], generation: number): { tree: Tree; lowers: Lowers; space: number } {
   const { upper, userxattr, volatile } = options;
   requireLayers(options);
   const root = upper && opened(upper.upper, O_PATH | O_DIRECTORY);
@@ -22,7 +22,7 @@ export function openTree(options: UnionOptions, given: readonly Lower[] = []): {
   const work = upper && openWork(upper.upper, upper.work, volatile);
   const prefix = userxattr ? 'user.overlay.' : 'trusted.overlay.';
   union.prefix(prefix);
-  const lowers = new Lowers(root, fds, 0);
+  const lowers = new Lowers(root, fds, generation);
   const tree = new Tree({
     upper: root !== null && work !== null ? { root, work } : null,
     prefix,

@@ -3,14 +3,14 @@ import { type Compiled, keep, merge, partIn, read, scanned } from './compile.ts'
 import { check, Later } from './errno.ts';
 import { find } from './lookup.ts';
 import { union } from './native.ts';
-import { STAT_DEV, slot } from './slots.ts';
+import { STAT_DEV, shownInode, slot } from './slots.ts';
 import type { Tree } from './tree.ts';
 
 /** One lower, topmost first in a list of them. */
 export interface Lower {
   /** Its root, O_PATH; taken over. */
   readonly fd: number;
-  /** What it holds, by content: equal keys are one layer, before and after a swap. Its device where nothing is given. */
+  /** What it holds, by content: equal keys are one layer, before and after a swap. Without one it is known by device and inode. */
   readonly key?: string;
 }
 
@@ -25,6 +25,7 @@ interface Layer {
   readonly layer: number;
   readonly key: string;
   readonly fd: number;
+  readonly system: number;
 }
 
 /** Milliseconds of preparation after which requests get their turn. */
@@ -51,10 +52,9 @@ export class Lowers {
     return this.#generation;
   }
 
-  #add({ fd, key }: Lower): Layer {
-    const device = deviceOf(fd);
-    const layer = check(union.layer(fd, this.#system(key ?? device)));
-    return { layer, key: key ?? device, fd };
+  #add(lower: Lower): Layer {
+    const system = this.#system(lower.key ?? deviceOf(lower.fd));
+    return { ...lower, key: keyOf(lower), system, layer: check(union.layer(lower.fd, system)) };
   }
 
   #system(key: string): number {
@@ -68,7 +68,7 @@ export class Lowers {
     const [top] = this.#layers;
     check(union.setLayers(0, numbersOf(this.#layers)));
     if (!top) return;
-    check(union.stat(top.fd, '', this.#system(top.key)));
+    check(union.stat(top.fd, '', top.system));
     union.setRoot(this.#layers.length);
   }
 
@@ -106,9 +106,22 @@ export class Lowers {
     };
   }
 
+  /** What the kernel holds although it is not shown any more. */
+  held(tree: Tree): { inode: bigint; generation: number }[] {
+    const { inodes, generations } = union.held();
+    const table = Array.from(inodes, (inode, at) => ({ inode, generation: generations[at] ?? 0 }));
+    const own = [...tree.all].flatMap(node => {
+      if (node.upper || node.lookups === 0 || union.gone(node.lower) === 0) return [];
+      tree.show(node);
+      return { inode: shownInode(), generation: union.lastShown(node.lower) };
+    });
+    return [...table, ...own];
+  }
+
   /** A layer that is in use already is used on, and its new descriptor is not needed. */
   #take(lower: Lower): Layer {
-    const same = lower.key === undefined ? undefined : this.#layers.find(({ key }) => key === lower.key);
+    const wanted = keyOf(lower);
+    const same = this.#layers.find(({ key }) => key === wanted);
     if (!same) return this.#add(lower);
     union.close(lower.fd);
     return same;
@@ -124,6 +137,12 @@ const numbersOf = (layers: readonly Layer[]): Uint32Array => Uint32Array.from(la
 function deviceOf(fd: number): string {
   check(union.stat(fd, '', 0));
   return `device ${slot(STAT_DEV)}`;
+}
+
+function keyOf({ fd, key }: Lower): string {
+  if (key !== undefined) return key;
+  check(union.stat(fd, '', 0));
+  return `device ${slot(STAT_DEV)} inode ${shownInode()}`;
 }
 
 /** The directories of the table that will show something else. */

@@ -13,7 +13,22 @@ export function mountOf(target: string): number | null {
  * one is closed.
  */
 export function unmount(target: string, mount: number): void {
-  if (mountOf(target) !== mount) return;
+  if (mountOf(target) === mount) detach(resolve(target));
+}
+
+/** As `unmount`, for one that was moved to where it lies since: wherever it is on top in this namespace. */
+export function unmountSource(source: string): void {
+  const mounts = readMountinfo();
+  for (const mount of mounts)
+    if (
+      mount.type === 'fuse.nanolin' &&
+      mount.source === source &&
+      topmost(mounts, mount.mountPoint) === mount
+    )
+      detach(mount.mountPoint);
+}
+
+function detach(target: string): void {
   if (process.getuid?.() !== 0) execFile('fusermount', ['-u', '-z', target], () => {});
-  else native.umount2(resolve(target), MNT_DETACH | UMOUNT_NOFOLLOW);
+  else native.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
 }

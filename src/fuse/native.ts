@@ -12,6 +12,10 @@ export interface UnionNative {
   /** Before the mount is made; `space` is the directory whose free space statfs shows. */
   serve(handler: Handler, space: number): number;
   shared(): ArrayBuffer;
+  /** The next mount of fuse-native is the one that this descriptor of /dev/fuse was given to. */
+  adopt(device: number): number;
+  /** Puts the entries into an open directory. */
+  fill(directory: number, names: readonly string[], types: Uint8Array, inodes: BigUint64Array): number;
   /** Puts the entries into an open directory; `entries` are those of the table, -1 where it has none. */
   fill(
     directory: number,
@@ -77,6 +81,7 @@ export interface UnionNative {
   present(entry: number): number;
   /** Of the objects that go out of sight from now on. */
   showing(generation: number): number;
+  lastShown(entry: number): number;
   held(): { inodes: BigUint64Array; generations: Uint32Array };
   /** Tells the kernel what it has to forget; resolves when it has. */
   notify(): Promise<number>;

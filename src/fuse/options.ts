@@ -8,20 +8,27 @@ export interface UnionOptions {
   readonly readOnly: boolean;
   /** The layers' marks are user.overlay.*, which needs no privilege. */
   readonly userxattr: boolean;
+  /** `.wh.NAME` and `.wh..wh..opq` in the lowers are OCI's marks (image-spec, layer.md), as tools leave them that unpack for fuse-overlayfs. */
+  readonly oci?: boolean;
   /** Nothing is flushed; after a crash the upper is not to be used again. */
   readonly volatile: boolean;
   /** nosuid, nodev and the like, for the mount itself. */
   readonly mount: readonly string[];
 }
 
-const mountOptions = ['nosuid', 'nodev', 'noexec', 'noatime', 'sync', 'dirsync'];
-/** What mount(8), fstab and podman add, and what is so anyhow. */
-const without = ['rw', 'suid', 'dev', 'exec', 'atime', 'async', 'nouser', 'auto', 'noauto', 'defaults'];
+const mountOptions = ['nosuid', 'nodev', 'noexec', 'noatime', 'sync', 'dirsync', 'allow_other'];
+/** What mount(8), fstab and podman add, what is for those alone, and what is so anyhow. */
+const without = [
+  ...['rw', 'suid', 'dev', 'exec', 'atime', 'relatime', 'async', 'defaults', 'default_permissions'],
+  ...['auto', 'noauto', 'nofail', '_netdev', 'user', 'nouser', 'users', 'owner', 'group'],
+];
+const forOthers = /^(x-|X-|comment=|user=)/;
 const fixed: Readonly<Record<string, readonly string[]>> = {
   index: ['off'],
   metacopy: ['off'],
   redirect_dir: ['off', 'nofollow'],
   xino: ['on', 'auto', 'off'],
+  fsync: ['1'],
   fsname: [],
 };
 
@@ -35,7 +42,7 @@ export function parseUnionOptions(text: string): UnionOptions {
   for (const option of split(text, ',').filter(Boolean)) {
     const at = option.indexOf('=');
     const [name, value] = at < 0 ? [option, ''] : [option.slice(0, at), option.slice(at + 1)];
-    if (without.includes(option) || (at > 0 && isFixed(name, value))) continue;
+    if (without.includes(option) || forOthers.test(option) || (at > 0 && isFixed(name, value))) continue;
     if (mountOptions.includes(option)) mount.push(option);
     else if (!known.includes(name)) throw usage(`the option ${option} is not known`);
     else if (given.has(name)) throw usage(`the option ${name} is given twice`);
@@ -50,12 +57,19 @@ export function parseUnionOptions(text: string): UnionOptions {
     upper: upper && work ? { upper, work } : null,
     readOnly: given.has('ro') || !upper,
     userxattr: given.has('userxattr'),
-    volatile: given.has('volatile'),
+    oci: isOnly(given, 'whiteouts', 'oci'),
+    volatile: given.has('volatile') || isOnly(given, 'fsync', '0'),
     mount,
   };
 }
 
-const known = ['lowerdir', 'upperdir', 'workdir', 'ro', 'userxattr', 'volatile'];
+const known = ['lowerdir', 'upperdir', 'workdir', 'ro', 'userxattr', 'whiteouts', 'volatile', 'fsync'];
+
+function isOnly(given: ReadonlyMap<string, string>, name: string, value: string): boolean {
+  const got = given.get(name);
+  if (got !== undefined && got !== value) throw usage(`the option ${name}=${got} is not known`);
+  return got === value;
+}
 
 const isFixed = (name: string, value: string): boolean => {
   const values = Object.hasOwn(fixed, name) ? fixed[name] : undefined;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import { openTree } from './layers.ts';
+import type { Lower, Prepared } from './lowers.ts';
 import { mountOf, unmount } from './mounted.ts';
 import { fuseNative, union } from './native.ts';
 import type { UnionOptions } from './options.ts';
@@ -12,6 +13,12 @@ export interface Served {
   readonly unmount: () => void;
   /** When the mount is gone and the last file in it is closed. */
   readonly ended: Promise<void>;
+  /** The generation that is shown. */
+  readonly generation: number;
+  /** Gets ready to show other lowers, topmost first, whose descriptors are taken over. The upper stays. */
+  prepare(lowers: readonly Lower[], generation: number): Promise<Prepared>;
+  /** What is open, mapped or used in some other way and not shown any more, each with the last generation that showed it. */
+  held(): readonly { readonly inode: bigint; readonly generation: number }[];
 }
 
 /** Only this mount changes what it shows, so the kernel may keep names and attributes; it drops what goes through it. */
@@ -25,16 +32,17 @@ const READY_MS = 10_000;
 
 /**
  * Mounts a union on a directory and serves it from this process, which has to live as long as the mount. Resolves when the mount is
- * usable; one union a process.
+ * usable; one union a process. `stack` gives lowers by descriptor, below those of the options.
  */
 export async function serveUnion(
   options: UnionOptions,
   target: string,
   source: string,
   log: (error: unknown) => void,
+  stack: { readonly lowers: readonly Lower[]; readonly generation: number } = { lowers: [], generation: 0 },
 ): Promise<Served> {
   const Fuse = fuseNative();
-  const { tree, space } = openTree(options);
+  const { tree, lowers, space } = openTree(options, stack.lowers, stack.generation);
   const answer = handlerFor(tree, log);
   setSlot(LIFETIME, LIFETIME_SECONDS);
   let ready = () => {};
@@ -66,7 +74,15 @@ export async function serveUnion(
   const tidy = setInterval(() => union.closeUnused(), IDLE_MS);
   ended.then(() => clearInterval(tidy));
   const mounted = mountOf(target);
-  return { ended, unmount: () => mounted !== null && unmount(target, mounted) };
+  return {
+    ended,
+    unmount: () => mounted !== null && unmount(target, mounted),
+    get generation() {
+      return lowers.generation;
+    },
+    prepare: (next, generation) => lowers.prepare(tree, next, generation),
+    held: () => lowers.held(tree),
+  };
 }
 
 function refused(cause: Error, target: string): NanolinError {

@@ -1,3 +1,4 @@
+import { NanolinError } from '../error/index.ts';
 import { MOUNT_ATTR_NOATIME, MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY } from './constants.ts';
 import { Descriptor } from './descriptor.ts';
 import { native } from './native.ts';
@@ -51,9 +52,27 @@ export function attachImage(
 
 /** The mount keeps the device, and autoclear frees it with the mount: the descriptor is needed until then only. */
 function mountThroughLoop(imageFd: number, format: string): number {
-  const { fd, path } = native.loopAttach(imageFd, 0);
+  const { fd, path } = openLoop(imageFd);
   using _loop = new Descriptor(fd);
   return mountImage(format, path);
+}
+
+/** A container may have no loop devices, or none that it may open: that says nothing about the image. */
+function openLoop(imageFd: number): { fd: number; path: string } {
+  try {
+    return native.loopAttach(imageFd, 0);
+  } catch (error) {
+    if (!saidAny(error, 'ENOENT', 'ENODEV', 'ENXIO', 'EACCES', 'EPERM')) throw error;
+    const code = saidAny(error, 'EACCES', 'EPERM') ? 'needs-rights' : 'needs-kernel';
+    throw new NanolinError(
+      code,
+      `no loop device can be had: ${(error as Error).message}`,
+      'modprobe loop, or run as root',
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 function mountImage(type: string, source: string): number {

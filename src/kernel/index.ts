@@ -1,6 +1,8 @@
 export { type Attached, attachImage } from './attach.ts';
+export { type Backend, chooseBackend } from './backend.ts';
 export { openBase } from './base.ts';
 export * from './constants.ts';
+export { Descriptor } from './descriptor.ts';
 export { openEmpty } from './empty.ts';
 export { commandOf, holdersOf, type ProcessHold } from './holders.ts';
 export { type Mount, nestedBelow, parseMountinfo, readMountinfo, topmost } from './mountinfo.ts';
@@ -16,6 +18,8 @@ export {
 } from './native.ts';
 export { assembleOverlay, type Overlay, type OverlayRequest } from './overlay.ts';
 export { probeKernel } from './probe.ts';
+export { findProgram } from './programs.ts';
+export { isSysError, saidAny } from './refusal.ts';
 export { ScratchLayers } from './scratch-layers.ts';
 export { openSubtree } from './subtree.ts';
 export type { Probe } from './types.ts';

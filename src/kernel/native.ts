@@ -58,6 +58,8 @@ export interface HeldBy {
   readonly mount: number;
   /** STATX_MNT_ID_UNIQUE of it: tells it from a later mount that got the same number; null where the kernel has none. */
   readonly unique: string | null;
+  /** st_ino as the kernel has it, decimal: tells what a union has replaced from what it shows, where both are of one mount. */
+  readonly inode: string;
   /** fd, map: was the file opened for writing? A mapping keeps its file open after the fd is closed. */
   readonly writing: boolean;
   /** readlink of the handle, may end in ` (deleted)`. */

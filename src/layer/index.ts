@@ -1,10 +1,14 @@
 import type { Context } from '../state/index.ts';
 import type { ImportOptions, Layer } from './types.ts';
 
-export { findLayer, listLayers, readManifest, removeLayer, showFiles } from './list.ts';
+export { type AttachedLayer, type AttachWay, attachLayer } from './attach.ts';
+export { findLayer, listLayers, readManifest, showFiles } from './list.ts';
 export { type OpenImage, openVerified, openVerifiedSync } from './open.ts';
 export { type Identity, type LayerRecord, sameIdentity } from './record.ts';
-export { listPath, recoverImports, unknownImages } from './store.ts';
+export { recoverImports } from './recover.ts';
+export { releaseLayers } from './release.ts';
+export { removeLayer } from './remove.ts';
+export { listPath, unknownImages } from './store.ts';
 export type { ImportOptions, Layer } from './types.ts';
 export { type Verdict, verifyLayers } from './verify.ts';
 

@@ -5,7 +5,7 @@ import { compareStamps, compareVersions, matches, parseManifest, parseQuery } fr
 import type { Context } from '../state/index.ts';
 import { readRecords } from './layer-index.ts';
 import type { LayerRecord } from './record.ts';
-import { listPath, unstoreImage } from './store.ts';
+import { listPath } from './store.ts';
 import type { Layer } from './types.ts';
 
 /** Every layer of the store, by name, then lowest version and stamp first. */
@@ -48,30 +48,8 @@ export async function showFiles(ctx: Context, layer: Pick<Layer, 'name' | 'image
     .map(({ path, type }) => `/${Buffer.from(path, 'latin1').toString('utf8')}${type === 'dir' ? '/' : ''}`);
 }
 
-interface Removal {
-  /** Why an image cannot go, in words; null when nothing uses it. */
-  readonly inUse: (image: string) => string | null;
-}
-
-/** Takes one layer out of the store. Throws layer-missing, layer-in-use, or usage where the query means several. */
-export async function removeLayer(ctx: Context, query: string, { inUse }: Removal): Promise<Layer> {
-  const layer = await findLayer(ctx, query);
-  const all = answers(ctx, query);
-  if (all.length > 1)
-    throw new NanolinError(
-      'usage',
-      `${JSON.stringify(query)} means ${all.length} layers: ${all.map(({ image }) => image).join(', ')}`,
-      'name one of the images',
-    );
-  const why = inUse(layer.image);
-  if (why !== null)
-    throw new NanolinError('layer-in-use', `${layer.image} is in use: ${why}`, 'disable it first');
-  await unstoreImage(ctx, layer.image);
-  return layer;
-}
-
 /** What answers a query, best last: an image's base name, a path into the store, or a name with or without a version. */
-function answers(ctx: Context, query: string): LayerRecord[] {
+export function answers(ctx: Context, query: string): LayerRecord[] {
   const records = readRecords(ctx);
   const exact = records.get(query) ?? records.get(`${query}.img`);
   if (exact) return [exact];

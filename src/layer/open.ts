@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { NanolinError } from '../error/index.ts';
 import { native } from '../kernel/index.ts';
-import type { Context } from '../state/index.ts';
+import { type Context, strangerOwns } from '../state/index.ts';
 import { checkTrusted } from '../trust/index.ts';
 import { putRecord, readRecords } from './layer-index.ts';
 import { hashFile } from './read-source.ts';
@@ -22,7 +22,7 @@ export interface OpenImage extends Disposable {
 type Wanted = Pick<Layer, 'name' | 'image' | 'digest'>;
 
 /**
- * Opens a stored image for mounting, after checks by descriptor: a regular file of root's that nobody may write or has open for writing,
+ * Opens a stored image for mounting, after checks by descriptor: a regular file of root's or our own that nobody may write or has open for writing,
  * untouched since it was recorded. What is untouched is not read, so the time does not depend on the size; what was touched is hashed
  * again, and if it is the same the record is renewed. A signed layer is held to its key, which may have been taken away since. Throws
  * layer-missing, image-changed or unsigned, naming the layer.
@@ -82,7 +82,8 @@ export function openImage(ctx: Context, { name, image }: Pick<Layer, 'name' | 'i
 export function checkFile(ctx: Context, wanted: Pick<Layer, 'name'>, fd: number): Identity {
   const stat = fstatSync(fd, { bigint: true });
   if (!stat.isFile()) throw changed(wanted, 'it is no regular file');
-  if (stat.uid !== 0n) throw changed(wanted, `it belongs to user ${stat.uid}, not to root`);
+  const stranger = strangerOwns(Number(stat.uid));
+  if (stranger !== null) throw changed(wanted, `it ${stranger}`);
   if ((stat.mode & 0o222n) !== 0n) throw changed(wanted, 'it may be written to');
   if (!unwritten(ctx, fd)) throw changed(wanted, 'a process has it open for writing');
   return identityIn(stat);
@@ -114,8 +115,9 @@ function unwritten(ctx: Context, fd: number): boolean {
     return native.unwritten(fd);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EINVAL' && code !== 'EOPNOTSUPP') throw error;
-    ctx.log.debug({ code }, 'the file system of the store has no leases');
+    // EACCES: root's file, and we are not root.
+    if (code !== 'EINVAL' && code !== 'EOPNOTSUPP' && code !== 'EACCES') throw error;
+    ctx.log.debug({ code }, 'no lease can be had on the image');
     return true;
   }
 }

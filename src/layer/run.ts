@@ -7,6 +7,9 @@ const packages: Record<string, string> = {
   'mkfs.erofs': 'erofs-utils',
   mksquashfs: 'squashfs-tools',
   'dpkg-deb': 'dpkg',
+  'fsck.erofs': 'erofs-utils',
+  unsquashfs: 'squashfs-tools',
+  fusermount: 'fuse3',
   'apt-get': 'apt',
   'apt-cache': 'apt',
 };
@@ -25,6 +28,10 @@ export const plainEnvironment = {
 interface Options {
   readonly cwd?: string;
   readonly input?: string;
+  /** A descriptor that is its standard input. */
+  readonly stdin?: number;
+  /** Milliseconds until it is ended. */
+  readonly timeout?: number;
   /** Longest output that is taken, in characters. */
   readonly maxBuffer?: number;
 }
@@ -39,7 +46,8 @@ export async function run(
   const { execa } = await import('execa');
   const result = await execa(program, args, {
     ...options,
-    stdin: options.input === undefined ? 'ignore' : 'pipe',
+    // Any descriptor will do; execa's types know of the first ten.
+    stdin: (options.stdin as 0 | undefined) ?? (options.input === undefined ? 'ignore' : 'pipe'),
     env: { ...plainEnvironment },
     cancelSignal: ctx.signal,
     reject: false,

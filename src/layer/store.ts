@@ -35,13 +35,16 @@ export function openWork(ctx: Context): string {
 /** Removes the work directory, and with it every image that it announced and that no record stands for. */
 export async function closeWork(ctx: Context, work: string): Promise<void> {
   for (const image of readIntent(work)) if (!readRecords(ctx).has(image)) removePair(ctx, image);
-  // rm, because fs.rm cannot name files that are not UTF-8; and also after the command was cancelled.
-  await run({ ...ctx, signal: new AbortController().signal }, 'rm', ['-rf', '--one-file-system', '--', work]);
+  // Programs, because fs.rm cannot name files that are not UTF-8; and also after the command was cancelled.
+  const uncancelled = { ...ctx, signal: new AbortController().signal };
+  // Whoever is not root empties no directory that he may not write to.
+  if (process.geteuid?.() !== 0) await run(uncancelled, 'chmod', ['-R', '--silent', 'u+rwX', '--', work]);
+  await run(uncancelled, 'rm', ['-rf', '--one-file-system', '--', work]);
 }
 
 /**
- * Puts an image and its manifest into the store: root's, 0444, synced, linked in (which never replaces), and recorded. A crash before
- * the record leaves the announcement in the work directory, and `recoverImports` takes the pair out again.
+ * Puts an image and its manifest into the store: root's (an ordinary user's own), 0444, synced, linked in (which never replaces), and recorded. A crash before
+ * the record leaves the announcement in the work directory, and `clearImports` takes the pair out again.
  */
 export function storeImage(
   ctx: Context,
@@ -81,7 +84,7 @@ export function storeImage(
   }
 }
 
-/** Takes a layer out: announced first, so that a crash half-way is finished by `recoverImports`. */
+/** Takes a layer out: announced first, so that a crash half-way is finished by `clearImports`. */
 export async function unstoreImage(ctx: Context, image: string): Promise<void> {
   const work = openWork(ctx);
   try {
@@ -98,7 +101,7 @@ export async function unstoreImage(ctx: Context, image: string): Promise<void> {
  * Removes what a crash left: work directories, images that were announced and not recorded, manifests without an image. Returns a
  * sentence for each. Images that are unknown for another reason (a lost layers.json) are kept: a generation may need them.
  */
-export async function recoverImports(ctx: Context): Promise<string[]> {
+export async function clearImports(ctx: Context): Promise<string[]> {
   const done: string[] = [];
   for (const name of namesIn(ctx.paths.tmp).filter(name => name.startsWith(workPrefix))) {
     await closeWork(ctx, join(ctx.paths.tmp, name));
@@ -139,7 +142,7 @@ function imageOf(list: string): string {
 }
 
 function seal(path: string): void {
-  chownSync(path, 0, 0);
+  if (process.geteuid?.() === 0) chownSync(path, 0, 0);
   chmodSync(path, 0o444);
   const fd = openSync(path, 'r');
   try {

@@ -14,6 +14,7 @@ import type { StackEdit } from './edit.ts';
 import { compareGenerations, type TargetChanges } from './paths.ts';
 import { refuseFatal } from './problem.ts';
 import { applyOptions, type Session } from './session.ts';
+import { shownBelow } from './shown.ts';
 import { numbered, resolveNow, wantedBy, wantedByEdit } from './switch.ts';
 
 export type PlanRequest = StackEdit | { readonly do: 'profile'; readonly name: string };
@@ -40,17 +41,30 @@ export async function planChange(session: Session, request: PlanRequest): Promis
       : await wantedByEdit(session, request);
   const generation = numbered(ctx, wanted, before.number);
   const plan = planFor(ctx, generation, applyOptions(session, {}));
-  const going = aboutToGo(
-    ownRecord(ctx).mounts.filter(mount => plan.moves.some(move => move.target === mount.target)),
-  );
+  const moved = (inside: boolean) =>
+    ownRecord(ctx).mounts.filter(mount =>
+      plan.moves.some(({ target, how }) => target === mount.target && (how === 'inside') === inside),
+    );
+  const going = aboutToGo(moved(false));
+  const targets = compareGenerations(session, before, generation);
   return {
     generation,
     steps: plan.moves.length === 0 ? [] : plan.steps,
-    targets: compareGenerations(session, before, generation),
-    processes: holdersOf(going.mounts),
+    targets,
+    processes: [
+      ...holdersOf(going.mounts),
+      ...holdersOf(aboutToGo(moved(true)).mounts, (_, path) => isReplaced(targets, path)),
+    ],
     namespaces: going.namespaces,
     leftOut: wanted.leftOut,
   };
+}
+
+/** Is it another object, or none, once the union shows other layers? */
+function isReplaced(targets: readonly TargetChanges[], path: string): boolean {
+  return targets.some(({ target, changes: { vanish, change } }) =>
+    [...vanish, ...change].some(each => shownBelow(target, each.path) === path),
+  );
 }
 
 async function wantedByProfile(session: Session, name: string) {

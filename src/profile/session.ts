@@ -16,6 +16,7 @@ import type { LayerTrees } from './trees.ts';
 export interface Session {
   readonly ctx: Context;
   readonly mounter: MounterFactory;
+  readonly backend: ApplyOptions['backend'];
   readonly trees: LayerTrees;
 }
 
@@ -46,7 +47,7 @@ async function recoverAll(session: Session): Promise<void> {
   const { ctx } = session;
   for (const directory of [ctx.paths.run, ctx.paths.state, ctx.paths.generations]) sweepStaged(directory);
   await recoverImports(ctx);
-  const recovery = recoverSwitch(ctx);
+  const recovery = await recoverSwitch(ctx);
   if (!recovery) return;
   ctx.log.warn({ remedy: recovery.remedy }, recovery.message);
   if (!recovery.apply) return;
@@ -69,8 +70,8 @@ export function applyOptions(
   session: Session,
   { strict = false, writers = 'report' }: ChangeOptions,
 ): ApplyOptions {
-  const { mounter, trees } = session;
-  return { mounter, strict, writers, holds: (layer, from) => trees.holds(layer, from) };
+  const { mounter, backend, trees } = session;
+  return { mounter, backend, strict, writers, holds: (layer, from) => trees.holds(layer, from) };
 }
 
 function makeDirectory(path: string): void {

@@ -1,7 +1,11 @@
 import { readMountinfo } from '../kernel/index.ts';
 import {
+  type Backend,
+  backendOf,
   currentGeneration,
+  deadStacks,
   type Generation,
+  generationsShown,
   inspectIntent,
   isOurs,
   type MountRecord,
@@ -13,6 +17,8 @@ import type { Context } from '../state/index.ts';
 
 export interface RunningState extends Pick<Pins, 'holders' | 'namespaces'> {
   readonly generation: Generation;
+  /** Who mounted what stands; null where nothing does. */
+  readonly backend: Backend | null;
   /** Targets of the committed generation, and whether its stack is mounted there. */
   readonly mounted: ReadonlyMap<string, MountRecord | null>;
   /** What mounts and state do not agree on, in sentences. */
@@ -32,10 +38,10 @@ export function standingStacks(ctx: Context) {
 }
 
 /** Reads only: takes no lock and repairs nothing. */
-export function runningState(ctx: Context): RunningState {
+export async function runningState(ctx: Context): Promise<RunningState> {
   const { generation, record, mounts, standing, mounted } = standingStacks(ctx);
   const recovery: string[] = [];
-  const intent = inspectIntent(record, mounts);
+  const intent = inspectIntent(record, mounts, await generationsShown(record.intent?.moves ?? []));
   if (intent)
     recovery.push(
       `a switch to generation ${record.intent?.to.number} did not end; the next writing command ${remedies[intent.remedy]}`,
@@ -54,8 +60,14 @@ export function runningState(ctx: Context): RunningState {
     recovery.push(
       `generation ${generation.number} is not mounted since the last boot; \`nanolin profile switch --restore\` mounts it`,
     );
-  const { holders, namespaces } = pinsOf(record.retired);
-  return { generation, mounted, holders, namespaces, recovery };
+  for (const { target } of deadStacks(record.mounts, mounts))
+    recovery.push(
+      `the process that served the stack on ${target} has ended; \`nanolin profile switch --restore\` mounts it again`,
+    );
+  const [first] = standing;
+  const backend = first === undefined ? null : backendOf(first);
+  const { holders, namespaces } = await pinsOf(record.retired, standing);
+  return { generation, backend, mounted, holders, namespaces, recovery };
 }
 
 const remedies = {

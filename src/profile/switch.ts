@@ -92,7 +92,7 @@ export function restore(session: Session, options: ChangeOptions): Promise<Switc
   return writing(session, 'restoring', async () => {
     const current = currentGeneration(session.ctx);
     if (isUp(session, current, current)) return unchanged(session, current, current.leftOut);
-    return report(
+    return await report(
       session,
       current,
       await applyGeneration(session.ctx, { ...current, leftOut: [] }, applyOptions(session, options)),
@@ -159,13 +159,13 @@ async function change(session: Session, wanted: Wanted, options: Change): Promis
   const applied = await applyGeneration(ctx, next, applyOptions(session, options));
   const after = applied.generation;
   const trouble = options.profile ? await afterSwitch(session, before, after, options.profile) : null;
-  if (trouble === null) return report(session, before, applied);
+  if (trouble === null) return await report(session, before, applied);
 
   const { code, message } = trouble;
   const undone = { ...before, leftOut: [], reason: `rolled back: ${message}` };
   const back = numbered(ctx, undone, before.previous);
   const returned = await applyGeneration(ctx, back, applyOptions(session, options));
-  return { ...report(session, before, returned), rolledBack: { from: after.number, code, message } };
+  return { ...(await report(session, before, returned)), rolledBack: { from: after.number, code, message } };
 }
 
 /** Is it the committed stack, and does every target show it? */
@@ -243,7 +243,7 @@ async function afterSwitch(
 const scriptPatience = 60_000;
 
 /** What was found after the switch; then what nothing uses any more is removed: a volatile upper is still compared here. */
-function report(session: Session, before: Generation, applied: Applied): SwitchResult {
+async function report(session: Session, before: Generation, applied: Applied): Promise<SwitchResult> {
   const { generation, swapped, ms, writers, ways } = applied;
   const paths = countPaths(session, before, generation);
   applied.release();
@@ -256,14 +256,18 @@ function report(session: Session, before: Generation, applied: Applied): SwitchR
     ms,
     paths,
     leftOut: generation.leftOut,
-    ...currentPins(session.ctx),
+    ...(await currentPins(session.ctx)),
     writers,
     rolledBack: null,
     ways,
   };
 }
 
-function unchanged(session: Session, current: Generation, leftOut: readonly LeftOut[]): SwitchResult {
+async function unchanged(
+  session: Session,
+  current: Generation,
+  leftOut: readonly LeftOut[],
+): Promise<SwitchResult> {
   return {
     profile: current.profile,
     generation: current.number,
@@ -273,7 +277,7 @@ function unchanged(session: Session, current: Generation, leftOut: readonly Left
     ms: { plan: 0, prepare: 0, swap: 0, total: 0 },
     paths: { added: 0, removed: 0, changed: 0 },
     leftOut,
-    ...currentPins(session.ctx),
+    ...(await currentPins(session.ctx)),
     writers: [],
     rolledBack: null,
     ways: {},
@@ -281,9 +285,9 @@ function unchanged(session: Session, current: Generation, leftOut: readonly Left
 }
 
 /** Who still has an older generation; mounts that nothing pins any more are forgotten. */
-function currentPins(ctx: Context): Pick<SwitchResult, 'holders' | 'namespaces'> {
+async function currentPins(ctx: Context): Promise<Pick<SwitchResult, 'holders' | 'namespaces'>> {
   const record = ownRecord(ctx);
-  const { holders, namespaces, pinned } = pinsOf(record.retired);
+  const { holders, namespaces, pinned } = await pinsOf(record.retired, record.mounts);
   if (pinned.length !== record.retired.length || pinned.some(one => !record.retired.includes(one)))
     runRecord(ctx).write({ ...record, retired: pinned });
   return { holders, namespaces };

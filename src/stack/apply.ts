@@ -5,19 +5,25 @@ import type { Context, Staged } from '../state/index.ts';
 import { readTarget, type TargetFact, targetFact } from './facts.ts';
 import { currentGeneration, stageGeneration } from './history.ts';
 import { aboutToGo, holdersOf } from './holders.ts';
-import type { Mounter, MounterFactory, StepOf, Swapped } from './mounter.ts';
-import { planSwitch, type Step, type SwitchPlan } from './plan.ts';
+import { backendOf, isOurs } from './mounted.ts';
+import type { Backend, Mounter, MounterFactory, StepOf, Swapped } from './mounter.ts';
+import { type Facts, planSwitch, type Step, type SwitchPlan } from './plan.ts';
 import { type MountRecord, type Move, ownRecord, type Retired, type RunRecord, runRecord } from './record.ts';
 import { recoverSwitch } from './recover.ts';
+import { isServed } from './server.ts';
 import type { Generation, Holder, LayerRef, LeftOut, Writers } from './types.ts';
 import { releaseUppers, upperPlace } from './upper.ts';
 
 export interface ApplyOptions {
   readonly mounter: MounterFactory;
+  /** Who is to mount; `standing` is who did what stands now, null where nothing does. */
+  readonly backend: (standing: Backend | null) => Backend;
   /** Does the image hold this subtree as a directory (by its manifest)? */
   readonly holds: (layer: LayerRef, from: string) => boolean;
   readonly strict: boolean;
   readonly writers: Writers;
+  /** When it fails as well, there is nothing to go back to that was not tried. */
+  readonly last?: true;
 }
 
 export interface Applied {
@@ -57,9 +63,9 @@ export async function applyGeneration(
 ): Promise<Applied> {
   const started = performance.now();
   const record = ownRecord(ctx);
-  const { plan, targets } = planWith(ctx, wanted, record, options);
+  const { plan, facts } = planWith(ctx, wanted, record, options);
   const planned = performance.now();
-  const run = await carryOut(new Run(ctx, wanted, record, plan, targets, options), plan);
+  const run = await carryOut(new Run(ctx, wanted, record, facts, plan, options), plan);
   const { generation, swapped, preparedAt, writers, mounter, retired } = run;
   const ms = {
     plan: planned - started,
@@ -83,8 +89,8 @@ async function carryOut(running: Run, plan: SwitchPlan): Promise<Run> {
   } catch (error) {
     run.unstage();
     // What was visible already is finished or taken back; only a swap that failed half-way has to be switched out of.
-    if (recoverSwitch(ctx)?.apply)
-      await applyGeneration(ctx, currentGeneration(ctx), { ...options, strict: false });
+    if ((await recoverSwitch(ctx))?.apply && !options.last)
+      await applyGeneration(ctx, currentGeneration(ctx), { ...options, strict: false, last: true });
     throw error;
   }
 }
@@ -96,9 +102,9 @@ function execute<K extends Step['do']>(run: Run, step: StepOf<K>): void | Promis
 type Executor<K extends Step['do']> = (run: Run, step: StepOf<K>) => void | Promise<void>;
 
 const executors: { readonly [K in Step['do']]: Executor<K> } = {
-  attach(run, step) {
+  async attach(run, step) {
     try {
-      run.mounter.attach(step);
+      await run.mounter.attach(step);
     } catch (thrown) {
       const error = asNanolinError(thrown);
       if (run.options.strict || !excusable.has(error.code)) throw error;
@@ -110,9 +116,9 @@ const executors: { readonly [K in Step['do']]: Executor<K> } = {
   carry: (run, step) => run.mounter.carry(step),
   writers: (run, step) => run.meetWriters(step),
   intend: (run, step) => run.intend(step),
-  swap(run, step) {
+  async swap(run, step) {
     run.preparedAt = performance.now();
-    run.swapped = run.mounter.swap(step, run.moves);
+    run.swapped = await run.mounter.swap(step, run.moves);
     run.ctx.at('switch:swapped');
   },
   record: run => run.record(),
@@ -157,13 +163,13 @@ class Run implements Disposable {
     ctx: Context,
     wanted: Generation,
     before: RunRecord,
+    { backend, targets }: Facts,
     plan: SwitchPlan,
-    targets: ReadonlyMap<string, TargetFact>,
     options: ApplyOptions,
   ) {
     this.ctx = ctx;
     this.options = options;
-    this.mounter = options.mounter(ctx);
+    this.mounter = options.mounter(ctx, backend, target => this.#cover(target));
     this.leftOut = [...wanted.leftOut];
     this.generation = wanted;
     this.#before = before;
@@ -209,9 +215,9 @@ class Run implements Disposable {
     this.generation = { ...step.generation, leftOut: this.leftOut };
     this.#staged = stageGeneration(this.ctx, this.generation);
     const swap = this.#plan.steps.find(step => step.do === 'swap');
-    this.moves = swap ? this.mounter.moves(swap, target => this.#cover(target)) : [];
+    this.moves = swap ? this.mounter.moves(swap) : [];
     // Copies in other namespaces are known by their ids, which are read while they are mounted.
-    this.retired = aboutToGo(this.moves.flatMap(({ old }) => (old ? [old] : []))).mounts;
+    this.retired = aboutToGo(replacedBy(this.moves)).mounts;
     const intent = { to: this.generation, moves: this.moves, kept: this.#plan.kept };
     runRecord(this.ctx).write({ ...this.#before, intent });
     this.ctx.at('switch:intended');
@@ -232,8 +238,7 @@ class Run implements Disposable {
 
   release(): void {
     this.ctx.at('switch:release');
-    const replaced = this.moves.flatMap(({ old }) => (old ? [old] : []));
-    releaseUppers(this.ctx, this.mounts(), replaced);
+    releaseUppers(this.ctx, this.mounts(), replacedBy(this.moves));
   }
 
   unstage(): void {
@@ -251,6 +256,11 @@ class Run implements Disposable {
   }
 }
 
+/** Mounts that go; one that only shows other layers does not. */
+export function replacedBy(moves: readonly Move[]): MountRecord[] {
+  return moves.flatMap(({ old, inside }) => (old && !inside ? [old] : []));
+}
+
 /** Milliseconds that `--writers wait` waits. */
 const writersPatience = 30_000;
 
@@ -265,15 +275,15 @@ function planWith(
   for (const { path } of wanted.targets) targets.set(path, readTarget(path, mounts, record.mounts));
   for (const { target } of record.mounts)
     if (!targets.has(target)) targets.set(target, targetFact(target, mounts, record.mounts));
-  const plan = planSwitch(
-    {
-      targets,
-      holds: options.holds,
-      upper: target => upperPlace(ctx, wanted.writing, wanted.profile ?? 'none', target, wanted.number),
-      beneath: !ctx.forced.has('no-beneath'),
-      writers: options.writers,
-    },
-    wanted,
-  );
-  return { plan, targets };
+  const standing = record.mounts.find(own => mounts.some(mount => isOurs(mount, own)));
+  const facts: Facts = {
+    targets,
+    holds: options.holds,
+    upper: target => upperPlace(ctx, wanted.writing, wanted.profile ?? 'none', target, wanted.number),
+    beneath: !ctx.forced.has('no-beneath'),
+    writers: options.writers,
+    backend: options.backend(standing ? backendOf(standing) : null),
+    served: isServed,
+  };
+  return { plan: planSwitch(facts, wanted), facts };
 }

@@ -11,6 +11,7 @@ import { type NamespaceView, namespacesWith } from './namespaces.ts';
 import { isCopy, viewsThatStayed, viewsToStay } from './old-view.ts';
 import type { MountRecord, Retired } from './record.ts';
 import type { Held, Holder, OldView } from './types.ts';
+import { outdatedIn } from './unions.ts';
 import { unitIn } from './unit.ts';
 
 /** What pins stacks, and where they will stay in sight. */
@@ -40,16 +41,21 @@ export interface Pins {
   readonly pinned: readonly Retired[];
 }
 
-/** Who pins which old generation: processes, and namespaces in which it is still mounted. */
-export function pinsOf(retired: readonly Retired[]): Pins {
-  if (retired.length === 0) return { holders: [], namespaces: [], pinned: [] };
-  const views = namespacesWith(new Set(retired.map(({ source }) => source)));
+/**
+ * Who pins which old generation: processes, and namespaces in which it is still mounted. `standing` are mounts that may show another
+ * generation than what is open in them.
+ */
+export async function pinsOf(retired: readonly Retired[], standing: readonly MountRecord[]): Promise<Pins> {
+  const outdated = await outdatedIn(standing);
+  if (retired.length + outdated.length === 0) return { holders: [], namespaces: [], pinned: [] };
+  const views = namespacesWith(new Set([...retired, ...outdated].map(({ source }) => source)));
   const known = new Set(retired.map(({ identity }) => identity.id));
   // A process of a namespace with the old view may have made a namespace of its own since.
   const copies = [...new Map(retired.map(one => [one.source, one])).values()]
     .flatMap(stack => copiesOf(stack, views))
     .filter(({ identity }) => !known.has(identity.id));
-  const holders = holdersOf([...retired, ...copies]);
+  const copiesInUse = outdated.flatMap(stack => copiesOf(stack, views));
+  const holders = holdersOf([...retired, ...copies, ...outdated, ...copiesInUse]);
   const mounted = (source: string) => views.some(({ mounts }) => mounts.some(mount => isCopy(mount, source)));
   return {
     holders,
@@ -63,18 +69,26 @@ export function pinsOf(retired: readonly Retired[]): Pins {
 /** Who has something open, mapped, as working directory, root or executable of these mounts. One walk over /proc. */
 export function holdersOf(
   mounts: readonly Retired[],
-  only: (held: HeldBy) => boolean = () => true,
+  only: (held: HeldBy, path: string) => boolean = () => true,
 ): Holder[] {
   if (mounts.length === 0) return [];
-  const byId = new Map(mounts.map(mount => [mount.identity.id, mount]));
+  const byId = new Map<number, Known[]>();
+  for (const mount of mounts) {
+    const inodes = mount.inodes === undefined ? null : new Set(mount.inodes);
+    byId.set(mount.identity.id, [...(byId.get(mount.identity.id) ?? []), { mount, inodes }]);
+  }
   const holders: Holder[] = [];
   for (const { pid, command, held } of processesHolding([...byId.keys()])) {
     const holds = new Map<number, Held[]>();
     for (const one of held) {
-      const mount = byId.get(one.mount);
-      if (!mount || !only(one) || !sameMount(mount, one)) continue;
+      const mount = byId
+        .get(one.mount)
+        ?.find(({ mount, inodes }) => sameMount(mount, one) && (inodes?.has(one.inode) ?? true))?.mount;
+      if (!mount) continue;
+      const path = pathOf(one.path, mount.target);
+      if (!only(one, path)) continue;
       const found = holds.get(mount.generation) ?? [];
-      found.push({ what: one.what, path: pathOf(one.path, mount.target), writing: one.writing });
+      found.push({ what: one.what, path, writing: one.writing });
       holds.set(mount.generation, found);
     }
     for (const [generation, found] of holds)
@@ -88,6 +102,12 @@ export function holdersOf(
       });
   }
   return holders;
+}
+
+interface Known {
+  readonly mount: Retired;
+  /** Null for all that is in it. */
+  readonly inodes: ReadonlySet<string> | null;
 }
 
 /** The plain mount id is used again once the mount is gone; the unique one, where the kernel has it, never is. */

@@ -1,10 +1,11 @@
 export { type Applied, type ApplyOptions, applyGeneration, planFor } from './apply.ts';
 export { isEmptyDirectory } from './facts.ts';
+export { FuseMounter } from './fuse-mounter.ts';
 export { currentGeneration, nextNumber, readGeneration, readHistory } from './history.ts';
 export { aboutToGo, type Going, holdersOf, type Pins, pinsOf } from './holders.ts';
 export { KernelMounter } from './kernel-mounter.ts';
-export { isOurs } from './mounted.ts';
-export type { Mounter, MounterFactory } from './mounter.ts';
+export { backendOf, isOurs } from './mounted.ts';
+export type { Backend, Mounter, MounterFactory } from './mounter.ts';
 export { type PlannedMove, type Step, type SwitchPlan, sameStack } from './plan.ts';
 export { type MountRecord, ownRecord, type Retired, runRecord } from './record.ts';
 export { inspectIntent, type Recovery, recoverSwitch } from './recover.ts';
@@ -21,4 +22,5 @@ export type {
   Writers,
   Writing,
 } from './types.ts';
+export { deadStacks, generationsShown } from './unions.ts';
 export { upperPlace } from './upper.ts';

@@ -1,5 +1,5 @@
 import { type Mount, nestedBelow } from '../kernel/index.ts';
-import { isOurs } from './mounted.ts';
+import { isOurs, typeOfBackend } from './mounted.ts';
 import type { NamespaceView } from './namespaces.ts';
 import type { MountRecord } from './record.ts';
 import type { OldView } from './types.ts';
@@ -57,8 +57,10 @@ function oldViews(
   return [...found.values()];
 }
 
+const ourTypes: readonly string[] = Object.values(typeOfBackend);
+
 export function isCopy(mount: Mount, source: string): boolean {
-  return mount.type === 'overlay' && mount.source === source;
+  return ourTypes.includes(mount.type) && mount.source === source;
 }
 
 /** What lies on the root of a mount hides it, and slides down when it goes: it holds nothing. */

@@ -19,6 +19,12 @@ export function phaseOf(
   return move.old === null ? 'before' : 'lost';
 }
 
+/** Pure. For a union that goes on with other layers: `shown` is the generation that it shows, null when nobody answers for it. */
+export function phaseInside(next: { readonly generation: number } | null, shown: number | null): Phase {
+  if (shown === null) return 'lost';
+  return shown === next?.generation ? 'done' : 'before';
+}
+
 /** `forget`: nothing happened. `undo`: nothing was visible yet. `finish`: detach what is left of the old. `apply`: switch again. */
 export type Remedy = 'forget' | 'undo' | 'finish' | 'apply';
 

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { TargetFact } from './facts.ts';
+import { backendOf } from './mounted.ts';
+import type { Backend } from './mounter.ts';
 import type { MountRecord } from './record.ts';
 import type { Generation, LayerRef, Stack, Target, Writers } from './types.ts';
 
@@ -24,6 +26,8 @@ export type Step =
       readonly base: boolean;
       readonly upper: UpperPlace | null;
       readonly nosuid: boolean;
+      /** Nothing new is mounted: the union that is there already shows other layers. */
+      readonly inside: boolean;
     }
   | { readonly do: 'writers'; readonly target: string; readonly policy: Writers }
   | { readonly do: 'carry'; readonly target: string; readonly mountPoint: string }
@@ -34,11 +38,11 @@ export type Step =
 
 /**
  * `beneath`: the new stack goes under the one in use, which is then detached: no gap. `onto`: nothing of ours is there yet.
- * `after`: detach, then mount (no BENEATH): a gap. `off`: back to the bare base.
+ * `after`: detach, then mount (no BENEATH): a gap. `off`: back to the bare base. `inside`: the mount stays, and shows other layers.
  */
 export interface PlannedMove {
   readonly target: string;
-  readonly how: 'beneath' | 'onto' | 'after' | 'off';
+  readonly how: 'beneath' | 'onto' | 'after' | 'off' | 'inside';
 }
 
 export interface SwitchPlan {
@@ -58,6 +62,10 @@ export interface Facts {
   readonly upper: (target: string) => UpperPlace;
   readonly beneath: boolean;
   readonly writers: Writers;
+  /** Who is to mount. */
+  readonly backend: Backend;
+  /** Is somebody behind a mount of ours? */
+  readonly served: (record: MountRecord) => boolean;
 }
 
 /** Pure: facts and the wanted generation to steps. */
@@ -67,6 +75,8 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
   const moves: PlannedMove[] = [];
   const writable: string[] = [];
   const kept: MountRecord[] = [];
+  /** One union and one upper: there is nothing that would have to stop writing. */
+  const unsealed = new Set<string>();
 
   for (const target of wanted.targets) {
     const fact = factOf(facts, target.path);
@@ -75,12 +85,14 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
     if (lowers.length === 0 && (upper === null || target.base === 'none')) continue;
     const key = stackKey(lowers, target, upper);
     const [top, ...buried] = fact.covers;
-    if (top?.key === key && buried.length === 0) {
+    const stays = top !== undefined && buried.length === 0 && isOfBackend(top, facts);
+    if (stays && top.key === key) {
       kept.push(top);
       continue;
     }
     for (const layer of lowers) attached.set(layer.image, layer);
     const base = target.base === 'keep';
+    const inside = stays && takesOther(top, upper, !base);
     if (base) assembly.push({ do: 'base', target: target.path, covers: fact.covers.length });
     assembly.push({
       do: 'assemble',
@@ -90,13 +102,15 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
       base,
       upper,
       nosuid: !base,
+      inside,
     });
     for (const mountPoint of fact.nested) assembly.push({ do: 'carry', target: target.path, mountPoint });
     moves.push({
       target: target.path,
-      how: top === undefined ? 'onto' : facts.beneath ? 'beneath' : 'after',
+      how: inside ? 'inside' : top === undefined ? 'onto' : facts.beneath ? 'beneath' : 'after',
     });
     if (top?.upper) writable.push(target.path);
+    if (inside) unsealed.add(target.path);
   }
 
   const staying = new Set([...moves.map(move => move.target), ...kept.map(record => record.target)]);
@@ -119,9 +133,18 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
       { do: 'intend', generation: wanted },
       { do: 'swap', moves },
       { do: 'record', generation: wanted.number },
-      ...writable.map(target => ({ do: 'seal', target }) as const),
+      ...writable.filter(target => !unsealed.has(target)).map(target => ({ do: 'seal', target }) as const),
     ],
   };
+}
+
+function isOfBackend(top: MountRecord, { backend, served }: Facts): boolean {
+  return backendOf(top) === backend && served(top);
+}
+
+/** A union in user space shows any other layers; its upper and what counts for its mount stay. */
+function takesOther(top: MountRecord, upper: UpperPlace | null, nosuid: boolean): boolean {
+  return top.server !== undefined && top.upper === (upper?.upper ?? null) && top.server.nosuid === nosuid;
 }
 
 /** Equal keys: the same images in the same order over the same base, with the same upper. */

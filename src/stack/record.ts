@@ -17,6 +17,20 @@ export interface MountRecord {
   readonly generation: number;
   /** Upper directory of a writable stack. */
   readonly upper: string | null;
+  /** Of a union in user space; what the kernel serves has none. */
+  readonly server?: ServerRecord;
+}
+
+/** The process behind a union in user space. */
+export interface ServerRecord {
+  readonly pid: number;
+  /** Clock ticks after boot (proc_pid_stat(5), field 22): with the pid, one process for good. */
+  readonly start: number;
+  /** Where it is told what to show. */
+  readonly socket: string;
+  /** Its work directory, which stays when the generation does not. */
+  readonly work: string | null;
+  readonly nosuid: boolean;
 }
 
 /** What the swap is about to do to one target: enough to finish or undo it after a crash. */
@@ -26,6 +40,8 @@ export interface Move {
   readonly next: MountRecord | null;
   /** The old stack's clone that an undo is about to put in its place. */
   readonly clone?: MountRecord;
+  /** `next` is the same mount: the union itself shows other layers. */
+  readonly inside?: true;
 }
 
 export interface Intent {
@@ -41,6 +57,8 @@ export interface Retired {
   readonly identity: MountIdentity;
   readonly source: string;
   readonly target: string;
+  /** st_ino of what belongs to this generation alone, where the mount shows another one by now; absent for the whole mount. */
+  readonly inodes?: readonly string[];
 }
 
 /** run/nanolin/mounts.json: what is mounted, of this boot and mount namespace alone. */

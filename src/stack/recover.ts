@@ -1,9 +1,9 @@
 import { NanolinError } from '../error/index.ts';
 import { MNT_DETACH, type Mount, native, readMountinfo, topmost } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
-import { stageGeneration } from './history.ts';
+import { currentGeneration, stageGeneration } from './history.ts';
 import { isOurs } from './mounted.ts';
-import { type Phase, phaseOf, type Remedy, type Role, remedyFor } from './phase.ts';
+import { type Phase, phaseInside, phaseOf, type Remedy, type Role, remedyFor } from './phase.ts';
 import {
   type Intent,
   type MountRecord,
@@ -15,6 +15,7 @@ import {
 } from './record.ts';
 import type { Generation } from './types.ts';
 import { undoBeneath } from './undo.ts';
+import { deadStacks, settle } from './unions.ts';
 
 export interface Recovery {
   readonly remedy: Remedy;
@@ -24,25 +25,43 @@ export interface Recovery {
   readonly apply: Generation | null;
 }
 
-/** What a crash left of a switch; null when nothing. Changes nothing. */
+/** What a crash left of a switch; null when nothing. `shown` is what the unions that stay say of themselves. Changes nothing. */
 export function inspectIntent(
   record: RunRecord,
   mounts: readonly Mount[],
+  shown: ReadonlyMap<string, number | null>,
 ): { remedy: Remedy; phases: Phase[] } | null {
   if (!record.intent) return null;
-  const phases = record.intent.moves.map(move => phaseOf(move, chainOf(move, mounts)));
+  const phases = record.intent.moves.map(move =>
+    move.inside
+      ? phaseInside(move.next, shown.get(move.old?.source ?? '') ?? null)
+      : phaseOf(move, chainOf(move, mounts)),
+  );
   return { remedy: remedyFor(phases), phases };
 }
 
 /**
  * Finishes or undoes the switch that an earlier process left half-way: it looks at what is mounted and at what was meant, and
- * replays nothing. Run under the lock, at the start of every writing command.
+ * replays nothing. A stack that nobody serves any more is to be mounted again. Run under the lock, at the start of every writing
+ * command.
  */
-export function recoverSwitch(ctx: Context): Recovery | null {
+export async function recoverSwitch(ctx: Context): Promise<Recovery | null> {
+  const recovery = await recoverIntent(ctx);
+  if (recovery?.apply) return recovery;
+  const dead = deadStacks(ownRecord(ctx).mounts);
+  if (dead.length === 0) return recovery;
+  const targets = dead.map(({ target }) => target).join(', ');
+  const message = `the process that served the stack on ${targets} has ended: it is mounted again`;
+  return { remedy: 'apply', message, apply: currentGeneration(ctx) };
+}
+
+async function recoverIntent(ctx: Context): Promise<Recovery | null> {
   const document = runRecord(ctx);
   const record = ownRecord(ctx);
-  const found = inspectIntent(record, readMountinfo());
-  if (!found || !record.intent) return null;
+  if (!record.intent) return null;
+  const shown = await settle(record.intent.moves);
+  const found = inspectIntent(record, readMountinfo(), shown);
+  if (!found) return null;
   const { intent } = record;
   ctx.at(`recover:${found.remedy}`);
   const say = (what: string) => `the switch to generation ${intent.to.number} did not end: ${what}`;
@@ -73,14 +92,14 @@ export function recoverSwitch(ctx: Context): Recovery | null {
     });
     return { remedy: found.remedy, message: say('it was finished'), apply: null };
   }
-  const mounts = mountsNow(record, intent, readMountinfo());
+  const mounts = mountsNow(record, intent, shown, readMountinfo());
   document.write({ ...record, mounts, intent: null, retired: retiredBy(record, intent) });
   return { remedy: found.remedy, message: say('it is switched to again'), apply: intent.to };
 }
 
 /** Processes may hold the old stacks of a switch that was finished, too. */
 function retiredBy(record: RunRecord, { moves }: Intent): Retired[] {
-  const old = moves.flatMap(move => move.old ?? []);
+  const old = moves.flatMap(move => (move.inside ? [] : (move.old ?? [])));
   return [
     ...record.retired,
     ...old.map(({ generation, identity, source, target }) => ({ generation, identity, source, target })),
@@ -91,12 +110,21 @@ export function mountsAfter(intent: Intent): MountRecord[] {
   return [...intent.kept, ...intent.moves.flatMap(move => (move.next ? [move.next] : []))];
 }
 
-function mountsNow(record: RunRecord, intent: Intent, mounts: readonly Mount[]): MountRecord[] {
+function mountsNow(
+  record: RunRecord,
+  intent: Intent,
+  shown: ReadonlyMap<string, number | null>,
+  mounts: readonly Mount[],
+): MountRecord[] {
+  // One mount has two records there, and what the union says tells which of them holds.
+  const inside = intent.moves.flatMap(({ old, next, inside }) =>
+    inside ? [shown.get(old?.source ?? '') === next?.generation ? next : old] : [],
+  );
   const known = [
     ...intent.kept,
     ...intent.moves.flatMap(({ old, next, clone }) => [old, next, clone ?? null]),
   ];
-  return [...record.mounts, ...known].filter(
+  return [...inside, ...record.mounts, ...known].filter(
     (own, i, all): own is MountRecord =>
       own !== null &&
       mounts.some(mount => isOurs(mount, own)) &&

@@ -47,7 +47,9 @@ export function releaseUppers(
 ): void {
   const inUse = new Set(used.flatMap(({ upper }) => (upper ? [dirname(upper)] : [])));
   const works = new Set(
-    [...used, ...replaced].flatMap(({ upper, generation }) => (upper ? [workBeside(upper, generation)] : [])),
+    [...used, ...replaced].flatMap(({ upper, generation, server }) =>
+      upper ? [server?.work ?? workBeside(upper, generation)] : [],
+    ),
   );
   for (const root of [ctx.paths.uppers, volatileUppers(ctx)])
     for (const home of listed(root).flatMap(listed)) {

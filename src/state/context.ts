@@ -23,7 +23,9 @@ export type Forced =
   | 'no-detached-layers' // layers are mounted in a scratch namespace before the overlay takes them (Linux before 6.15)
   | 'no-lowerdir-plus' // one mount(2) option string (Linux before 6.5)
   | 'no-beneath' // detach, then mount: with a gap (Linux before 6.5)
-  | 'no-unique-ids'; // mount ids as mountinfo has them (Linux before 6.8)
+  | 'no-unique-ids' // mount ids as mountinfo has them (Linux before 6.8)
+  | 'no-image-mounts' // no image is mounted by the kernel (an ordinary user)
+  | 'no-image-fuse'; // nor read by squashfuse or erofsfuse: trees are extracted
 
 /** Time, log, configuration and the abort signal, handed in as values. */
 export interface Context {

@@ -11,4 +11,6 @@ export {
   syncDirectory,
 } from './document.ts';
 export { lockState } from './lock.ts';
-export { type Paths, pathsBelow } from './paths.ts';
+export { choosePaths, type Paths, pathsBelow } from './paths.ts';
+export { type Runtime, runtimeDirectory } from './runtime.ts';
+export { ordinaryUser, requireOwn, strangerOwns, type Who, whoAmI } from './who.ts';

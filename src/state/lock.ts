@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import { native } from '../kernel/index.ts';
 import type { Context } from './context.ts';
+import { requireOwn } from './who.ts';
 
 /**
  * The one writer's lock: flock(2) on run/nanolin/lock, so it goes with the process that held it. Throws `busy`, naming the
- * holder. Its descriptor is O_CLOEXEC: no script inherits it.
+ * holder, and refused where the state is not ours. Its descriptor is O_CLOEXEC: no script inherits it.
  */
 export function lockState(ctx: Context, what: string): Disposable {
+  for (const directory of [ctx.paths.run, ctx.paths.state]) requireOwn(directory);
   const path = join(ctx.paths.run, 'lock');
   const fd = openSync(path, 'a+', 0o600);
   if (!native.flockTry(fd, true)) {

@@ -8,7 +8,7 @@ import {
   parseSecretKey,
   type SealedKey,
 } from '../formats/index.ts';
-import type { Context } from '../state/index.ts';
+import { type Context, strangerOwns } from '../state/index.ts';
 import { readBounded } from './read-bounded.ts';
 import type { TrustedKey } from './types.ts';
 
@@ -25,28 +25,27 @@ export function keyNames(ctx: Context): string[] {
     throw new NanolinError(
       'refused',
       `no key in ${directory} is trusted: the directory ${why}`,
-      `chown root ${directory} && chmod go-w ${directory}`,
+      owned(directory, 'go-w'),
     );
   const files = readdirSync(directory).filter(name => !name.startsWith('.') && /\.(?:pub|sec)$/.test(name));
   return [...new Set(files.map(name => name.slice(0, -'.pub'.length)))].sort();
 }
 
-/** NAME.pub: root's, and nobody else's to write. Null where there is none. */
+/** NAME.pub: root's or our own, and nobody else's to write. Null where there is none. */
 export function readTrusted(ctx: Context, name: string): Found<TrustedKey> | null {
   return found(publicPath(ctx, name), (bytes, stat, file) => {
     const why = looseness(stat);
-    if (why !== null) throw invalid(file, why, `chown root ${file} && chmod go-w ${file}`);
+    if (why !== null) throw invalid(file, why, owned(file, 'go-w'));
     const key = parsePublicKey(bytes, { file });
     return { ...key, name, fingerprint: fingerprintOf(key) };
   });
 }
 
-/** NAME.sec: root's, and nobody else's to read. Null where there is none. */
+/** NAME.sec: root's or our own, and nobody else's to read. Null where there is none. */
 export function readSealed(ctx: Context, name: string): Found<SealedKey> | null {
   return found(secretPath(ctx, name), (bytes, stat, file) => {
     const why = (stat.mode & 0o077) === 0 ? looseness(stat) : 'may be read by others';
-    if (why !== null)
-      throw invalid(file, why, `make a new key if it was read, else chown root ${file} && chmod 600 ${file}`);
+    if (why !== null) throw invalid(file, why, `make a new key if it was read, else ${owned(file, '600')}`);
     return parseSecretKey(bytes, { file });
   });
 }
@@ -72,12 +71,14 @@ function found<Key>(
   }
 }
 
-/** Why somebody beside root could have made it what it is, or null. */
+/** Why somebody beside root and us could have made it what it is, or null. */
 function looseness({ uid, mode }: Stats): string | null {
-  if (uid !== 0) return `belongs to user ${uid}, not to root`;
-  return (mode & 0o022) === 0 ? null : 'may be written by others';
+  return strangerOwns(uid) ?? ((mode & 0o022) === 0 ? null : 'may be written by others');
 }
 
 function invalid(file: string, why: string, hint: string): NanolinError {
   return new NanolinError('key-invalid', `${file} ${why}`, hint);
 }
+
+const owned = (file: string, mode: string): string =>
+  `chown ${process.geteuid?.() ?? 0} ${file} && chmod ${mode} ${file}`;

@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(scratch: string): Pro
   solve: () => import('./solve.ts'),
   'path-index': () => import('./path-index.ts'),
   hashing: () => import('./hashing.ts'),
+  union: () => import('./union.ts'),
 };
 
 const scratchVariable = 'NANOLIN_BENCH_SCRATCH';

@@ -15,6 +15,13 @@ import * as assert from 'uvu/assert';
 import { NanolinError, type OpenOptions } from '../../src/index.ts';
 import { makeWorld, mountsBelow, read } from './world.ts';
 
+/** What serves a union in user space, from the source as the tests are. */
+export const program = [
+  process.execPath,
+  ...process.execArgv,
+  join(import.meta.dirname, '../fuse/union-program.ts'),
+];
+
 /**
  * How a stack behaves, whatever mounts it. A backend, or a way of the kernel's that is forced, is put under it by its options;
  * `gaps` says whether that way can switch without one.

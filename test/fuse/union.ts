@@ -142,6 +142,24 @@ async function mount(backend: Backend, target: string, options: string): Promise
   }
 }
 
+/** What mount(8) puts on a directory beside the layers, until the scope ends. */
+export function mounted(
+  { scratch }: Pick<Union, 'scratch'>,
+  name: string,
+  ...args: readonly string[]
+): Disposable & { readonly path: string } {
+  const path = join(scratch, name);
+  mkdirSync(path);
+  execFileSync('mount', [...args, path]);
+  return { path, [Symbol.dispose]: () => void spawnSync('umount', ['--lazy', path]) };
+}
+
+/** Directories for an upper, made on the file system of `place`, as options over the lowers. */
+export function over(lowers: readonly string[], place: string): string {
+  for (const name of ['upper', 'work']) mkdirSync(join(place, name), { recursive: true });
+  return `lowerdir=${lowers.join(':')},upperdir=${place}/upper,workdir=${place}/work`;
+}
+
 export const isMounted = (path: string): boolean =>
   readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path} `);
 

@@ -15,6 +15,7 @@ import type { Generation, LayerRef, Target, Writing } from '../../src/stack/type
  *     want /usr a,b [base=none] [writing=persist]                                             what is wanted
  *     lacks a /etc                                                                            image a has no such subtree
  *     no-beneath
+ *     fuse                                                                                    who is to mount; `mounted ... by=fuse`, `by=dead`
  */
 const directory = join(import.meta.dirname, '../plans');
 for (const file of readdirSync(directory))
@@ -45,7 +46,7 @@ function planOf(text: string): string {
       const lowers = refs.filter(({ name }) => !lacks.includes(`${name} ${path}`));
       targets.set(path, {
         path,
-        covers: [recordOf(path, stackKey(lowers, target, own), own?.upper ?? null)],
+        covers: [recordOf(path, stackKey(lowers, target, own), own?.upper ?? null, options.by)],
         nested: list('nested'),
         hidden: list('hidden'),
       });
@@ -73,6 +74,8 @@ function planOf(text: string): string {
       upper,
       writers: 'report',
       beneath: !lines.includes('no-beneath'),
+      backend: lines.includes('fuse') ? 'fuse' : 'kernel',
+      served: ({ server }) => server?.pid !== 0,
       holds: (layer, from) => !lacks.includes(`${layer.name} /${from}`),
     },
     generation,
@@ -88,7 +91,7 @@ function printStep(step: Step): string {
     case 'base':
       return `base ${step.target} under ${step.covers}`;
     case 'assemble':
-      return `assemble ${step.target} ${step.lowers.map(({ name }) => name).join(',')}${step.base ? ' over base' : ''}${step.upper ? ' writable' : ''}${step.nosuid ? ' nosuid' : ''}`;
+      return `assemble ${step.target} ${step.lowers.map(({ name }) => name).join(',')}${step.base ? ' over base' : ''}${step.upper ? ' writable' : ''}${step.nosuid ? ' nosuid' : ''}${step.inside ? ' inside' : ''}`;
     case 'writers':
       return `writers ${step.target} ${step.policy}`;
     case 'carry':
@@ -114,9 +117,12 @@ function refOf(name: string): LayerRef {
   };
 }
 
-function recordOf(target: string, key: string, upper: string | null): MountRecord {
+function recordOf(target: string, key: string, upper: string | null, by = 'kernel'): MountRecord {
   const identity = { id: 1, unique: '1', root: true, type: 'dir' } as const;
-  return { target, identity, type: 'overlay', source: 'nanolin-1-00', key, generation: 1, upper };
+  const record = { target, identity, source: 'nanolin-1-00', key, generation: 1, upper };
+  if (by === 'kernel') return { ...record, type: 'overlay' };
+  const server = { pid: by === 'dead' ? 0 : 1, start: 1, socket: '/s', work: null, nosuid: false };
+  return { ...record, type: 'fuse.nanolin', server };
 }
 
 test.run();

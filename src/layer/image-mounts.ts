@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { NanolinError } from '../error/index.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  findProgram,
+  isSysError,
+  MNT_DETACH,
+  type Mount,
+  native,
+  O_DIRECTORY,
+  O_PATH,
+  OPEN_TREE_CLONE,
+  readMountinfo,
+  saidAny,
+  topmost,
+  UMOUNT_NOFOLLOW,
+} from '../kernel/index.ts';
+import type { Context } from '../state/index.ts';
+import type { OpenImage } from './open.ts';
+import { run } from './run.ts';
+import type { ImageFormat } from './superblock.ts';
+
+export type Reader = 'squashfuse' | 'erofsfuse';
+
+/** By preference: squashfuse_ll works on inodes and threads, squashfuse on paths, one after the other. */
+const readers: Readonly<Record<ImageFormat, { readonly way: Reader; readonly programs: readonly string[] }>> =
+  {
+    squashfs: { way: 'squashfuse', programs: ['squashfuse_ll', 'squashfuse'] },
+    erofs: { way: 'erofsfuse', programs: ['erofsfuse'] },
+  };
+
+/** Milliseconds until a program that mounts, or that is asked for the root of its mount, counts as hung. */
+const PATIENCE = 10_000;
+
+/**
+ * Has a program read an image that was verified, by the descriptor: mounted below run/, one mount an image for all stacks, and taken off
+ * by `releaseImageMounts`. A mount whose program ended or hangs is taken out of sight and made again; stacks on the old one keep
+ * what they had. Throws needs-program, needs-rights or command-failed.
+ */
+export async function mountForReading(
+  ctx: Context,
+  digest: string,
+  { fd: image, format, identity }: Pick<OpenImage, 'fd' | 'format' | 'identity'>,
+): Promise<{ fd: number; way: Reader }> {
+  const { way, programs } = readers[format];
+  const program = programs.map(name => findProgram(name)).find(path => path !== null);
+  if (!program) throw new NanolinError('needs-program', `${way} is not installed`, `apt-get install ${way}`);
+  // A file of the same content is another file: what was written into the old one would still be shown.
+  const mark = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
+  const place = join(ctx.paths.images, `${digest}-${mark}`);
+  if (mountAt(place) && !(await answers(ctx, place))) await unmount(ctx, place, 'lazily');
+  if (!mountAt(place)) {
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    // The descriptor is its standard input, which it gives up once it stays in the background.
+    await run(ctx, program, ['-o', 'ro,nodev', '/proc/self/fd/0', place], {
+      stdin: image,
+      timeout: PATIENCE,
+    });
+    ctx.at('attach:mounted');
+  }
+  return { fd: openMount(place), way };
+}
+
+/** Takes off what no stack has open any more, and what a crash left. */
+export async function releaseImageMounts(ctx: Context): Promise<void> {
+  for (const name of namesIn(ctx.paths.images)) {
+    const place = join(ctx.paths.images, name);
+    if (mountAt(place)) await unmount(ctx, place, (await answers(ctx, place)) ? 'unused' : 'lazily');
+    if (!mountAt(place)) rmdirSync(place);
+  }
+}
+
+/** Where we may mount, a clone of our own, so that the one below run/ can go; else the directory, which keeps it busy. */
+function openMount(place: string): number {
+  try {
+    return native.openTree(AT_FDCWD, place, OPEN_TREE_CLONE);
+  } catch (error) {
+    if (!saidAny(error, 'EPERM')) throw error;
+  }
+  const fd = native.openat2(AT_FDCWD, place, O_PATH | O_DIRECTORY, 0, 0);
+  if (native.statxMount(fd, '', AT_EMPTY_PATH).root) return fd;
+  native.close(fd);
+  throw new NanolinError('command-failed', `what was mounted on ${place} is gone`);
+}
+
+function mountAt(place: string): Mount | undefined {
+  return topmost(readMountinfo(), place);
+}
+
+/** Asked in a process of its own, which a program that hangs cannot make ours wait for. */
+async function answers(ctx: Context, place: string): Promise<boolean> {
+  try {
+    await run(ctx, 'ls', ['-a', '--', place], { timeout: PATIENCE });
+    return true;
+  } catch (error) {
+    if (error instanceof NanolinError && error.code === 'command-failed') return false;
+    throw error;
+  }
+}
+
+/** EBUSY is no error: a stack reads it. */
+async function unmount(ctx: Context, place: string, how: 'unused' | 'lazily'): Promise<void> {
+  const lazily = how === 'lazily';
+  try {
+    native.umount2(place, UMOUNT_NOFOLLOW | (lazily ? MNT_DETACH : 0));
+    return;
+  } catch (error) {
+    if (!isSysError(error) || error.code === 'EBUSY') return;
+    if (error.code !== 'EPERM') throw error;
+  }
+  await run(ctx, 'fusermount', ['-u', ...(lazily ? ['-z'] : []), '--', place]).catch(error =>
+    ctx.log.debug({ place, error: String(error) }, 'the image stays mounted'),
+  );
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Conversation, converse } from '../gap/conversation.ts';
+import { program } from '../programs/build.ts';
+import { type Timing, timed } from './extensions.ts';
+import { median, printTable, ratio } from './table.ts';
+import {
+  type Contender,
+  memoryOf,
+  type Place,
+  presentContenders,
+  serversOf,
+  unmount,
+} from './union-contenders.ts';
+import { makeUnionLayers, type UnionLayers } from './union-layers.ts';
+
+const depth = 8;
+const rounds = Number(process.env.NANOLIN_BENCH_ROUNDS ?? 3);
+/** `NANOLIN_BENCH_FILES=4000 npm run bench union` takes a minute. */
+const wanted = Number(process.env.NANOLIN_BENCH_FILES ?? 40_000);
+const randomReads = 20_000;
+
+const rows = [
+  ...['find cold', 'find warm', 'find -size cold', 'find -size warm', 'stat storm cold', 'stat storm warm'],
+  ...['tar of everything cold', 'tar of everything warm', 'dd 256 MiB cold', 'dd 256 MiB warm'],
+  ...[`${randomReads} random reads cold`, `${randomReads} random reads warm`],
+  ...['untar 3,000 files', 'rm -rf of them'],
+] as const;
+const memoryRow = 'memory, MiB';
+
+/** Milliseconds by row, and bytes of memory. */
+type Times = Map<string, number[]>;
+
+/**
+ * A writable union of eight layers of real files, by the kernel and by three programs, in turns. Cold is a fresh mount and empty caches;
+ * warm is the same again. Each group of rows begins with a fresh mount and an empty upper. `find -size` asks for attributes, `find` for types.
+ */
+export async function run(scratch: string): Promise<void> {
+  const layers = makeUnionLayers(scratch, depth, wanted);
+  const present = presentContenders();
+  const times = new Map<Contender, Times>(present.map(contender => [contender, new Map()]));
+  await using clock = converse<Timing>([program('timed')]);
+  const list = await pathsOf(scratch, layers, present);
+  for (let round = 0; round < rounds; round++)
+    for (const [contender, its] of times)
+      await measure(
+        join(scratch, `${round}-${contender.name.replace(' ', '-')}`),
+        contender,
+        layers,
+        list,
+        clock,
+        its,
+      );
+
+  const theirs = times.get(present.find(({ name }) => name === 'fuse-overlayfs') as Contender);
+  const ours = times.get(present.find(({ name }) => name === 'nanolin') as Contender);
+  const middle = (its: Times | undefined, row: string) => median(its?.get(row) ?? []);
+  printTable(
+    `A writable union of ${depth} layers with ${layers.files.toLocaleString('en')} files, ms (medians of ${rounds})`,
+    ['', ...present.map(({ name }) => name), 'nanolin/fuse-overlayfs'],
+    [...rows, memoryRow].map(row => [
+      row,
+      ...present.map(contender => middle(times.get(contender), row).toFixed(row === memoryRow ? 1 : 0)),
+      ratio(middle(ours, row), middle(theirs, row)),
+    ]),
+  );
+  const each = (its: Times | undefined) => ((middle(its, memoryRow) * 2 ** 20) / layers.files).toFixed(0);
+  console.log(
+    `\n  memory is what the server took on after its start, with every file looked up: ${each(ours)} bytes a file, fuse-overlayfs ${each(theirs)}`,
+  );
+}
+
+async function measure(
+  directory: string,
+  contender: Contender,
+  layers: UnionLayers,
+  list: string,
+  clock: Conversation<Timing>,
+  times: Times,
+): Promise<void> {
+  const note = (row: string, value: number) => times.set(row, [...(times.get(row) ?? []), value]);
+  const twice = async (what: string, once: () => number | Promise<number>) => {
+    dropCaches();
+    note(`${what} cold`, await once());
+    note(`${what} warm`, await once());
+  };
+  const storm = (...args: readonly string[]) =>
+    (JSON.parse(execFileSync(program('storm'), args, { encoding: 'utf8' })) as Timing).ns / 1e6;
+  const mounted = async (group: string, body: (place: Place) => Promise<void>) =>
+    within(`${directory}-${group}`, contender, layers, body);
+
+  await mounted('find', ({ merged }) => twice('find', () => timed(clock, ['find', merged])));
+  await mounted('size', ({ merged }) =>
+    twice('find -size', () => timed(clock, ['find', merged, '-size', '+1'])),
+  );
+  await mounted('stat', async ({ merged }) => {
+    const before = memoryOf(serversOf(merged));
+    await twice('stat storm', () => storm('stat', merged, list));
+    note(memoryRow, (memoryOf(serversOf(merged)) - before) / 2 ** 20);
+  });
+  // GNU tar does not read what it writes to /dev/null.
+  const tar = ['sh', '-c', 'tar -C "$0" --exclude=./large -cf - . | cat'];
+  await mounted('tar', ({ merged }) => twice('tar of everything', () => timed(clock, [...tar, merged])));
+  await mounted('data', async ({ merged }) => {
+    const large = join(merged, layers.large);
+    await twice('dd 256 MiB', () => timed(clock, ['dd', `if=${large}`, 'bs=1M', 'status=none']));
+    await twice(`${randomReads} random reads`, () => storm('read', large, String(randomReads)));
+  });
+  await mounted('write', async ({ merged }) => {
+    const made = join(merged, 'made');
+    mkdirSync(made);
+    dropCaches();
+    note('untar 3,000 files', await timed(clock, ['tar', '-C', made, '-xf', layers.archive]));
+    note('rm -rf of them', await timed(clock, ['rm', '-rf', made]));
+  });
+}
+
+async function within(
+  directory: string,
+  contender: Contender,
+  { lowers }: UnionLayers,
+  body: (place: Place) => Promise<void>,
+): Promise<void> {
+  const [upper, work, merged] = ['upper', 'work', 'merged'].map(name => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const path of [upper, work, merged]) mkdirSync(path, { recursive: true });
+  const place = { lowers, upper, work, merged };
+  const [command, ...args] = contender.command(place);
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    await body(place);
+  } finally {
+    await unmount(merged);
+  }
+}
+
+/** Every path of the union, as the first contender has it: they must all have the same. */
+async function pathsOf(scratch: string, layers: UnionLayers, [first]: readonly Contender[]): Promise<string> {
+  const list = join(scratch, 'paths');
+  if (!first) throw new Error('there is nothing to measure');
+  await within(join(scratch, 'paths-of'), first, layers, async ({ merged }) =>
+    writeFileSync(list, execFileSync('find', ['.'], { cwd: merged, maxBuffer: 2 ** 28 })),
+  );
+  return list;
+}
+
+function dropCaches(): void {
+  execFileSync('sync');
+  writeFileSync('/proc/sys/vm/drop_caches', '3');
+}

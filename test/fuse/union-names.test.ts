@@ -1,0 +1,128 @@
+// limit: 900s
+/** 1,500 operations for each of two seeds on each mount; 12,000 for each of six with NANOLIN_LONG=1. NANOLIN_SEED=N runs one seed. */
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { needs } from '../needs.ts';
+import { nameLayers, nameScript, opaque } from './name-operations.ts';
+import { difference, long, play, type Script, seeds, shortened } from './script.ts';
+import { type Backend, digest, makeUnion, noUnion, run, tree, type Union } from './union.ts';
+
+const test = suite('union: random operations on names');
+const [runs, steps] = long ? [6, 12_000] : [2, 1500];
+
+for (const backend of ['kernel', 'fuse'] as const)
+  for (const seed of seeds(runs))
+    needs(test, noUnion)(
+      `18 31 45 ${steps} operations give what a plain directory gives, seed ${seed} [${backend}]`,
+      async () => {
+        const script = nameScript(seed, steps, backend === 'fuse');
+        const found = await disagreement(backend, script);
+        if (!found) return;
+        const part = await shortened(script, async tried => (await disagreement(backend, tried)) !== null);
+        assert.unreachable(
+          `seed ${seed}: ${found}\nshortest:\n${part.join('\n')}\n${await disagreement(backend, part)}`,
+        );
+      },
+    );
+
+/** What a script shows of a union and not of a plain directory, or null; then what is left of both, in four views of the union. */
+async function disagreement(backend: Backend, script: Script): Promise<string | null> {
+  await using union = await makeUnion(backend, nameLayers);
+  await union.unmount();
+  for (const [layer, paths] of opaque.entries())
+    for (const path of paths)
+      execFileSync('setfattr', ['-n', 'trusted.overlay.opaque', '-v', 'y', `${union.lowers[layer]}/${path}`]);
+  const plain = plainCopy(union);
+  await union.mount();
+  const found = difference(play({ path: union.merged }, script), play({ path: plain, marked: true }, script));
+  if (found)
+    return `${found.line}: ${script[found.line]}: ${found.union}, on a plain directory ${found.plain}`;
+
+  const expected = walk(plain);
+  const numbers = inodes(union.merged);
+  let wrong = unlike(walk(union.merged), expected, 'at the end');
+  await union.remount();
+  wrong ??= unlike(walk(union.merged), expected, 'after a remount');
+  wrong ??= unlike(inodes(union.merged), numbers, 'in numbers after a remount');
+  await union.unmount();
+  mountOther(union);
+  wrong ??= unlike(walk(union.merged), expected, 'mounted by the other one');
+  if (union.lowers.some((path, at) => digest(path) !== union.before[at])) wrong ??= 'a lower was changed';
+  return wrong;
+}
+
+/** What the kernel shows of the lowers; their directories are marked for operate.c. */
+function plainCopy({ lowers, merged, scratch }: Union): string {
+  const plain = `${scratch}/plain`;
+  mkdirSync(plain);
+  execFileSync('mount', ['-t', 'overlay', 'o', '-o', `lowerdir=${lowers.join(':')}`, merged]);
+  execFileSync('cp', ['-aT', merged, plain]);
+  execFileSync('umount', [merged]);
+  execFileSync('find', [
+    plain,
+    '-type',
+    'd',
+    '-exec',
+    'setfattr',
+    '-n',
+    'trusted.lower',
+    '-v',
+    'y',
+    '{}',
+    '+',
+  ]);
+  return plain;
+}
+
+function mountOther({ backend, lowers, upper, work, merged }: Union): void {
+  const plain = `lowerdir=${lowers.join(':')},upperdir=${upper},workdir=${work}`;
+  if (backend === 'kernel') assert.match(run('--backend', 'fuse', '-o', plain, merged), /^mounted/);
+  else
+    execFileSync('mount', ['-t', 'overlay', 'o', '-o', `${plain},index=off,redirect_dir=nofollow`, merged]);
+}
+
+/** Names, types, modes, owners, contents, targets, links and attributes; no times, no numbers. */
+function walk(directory: string): string[] {
+  const lines = tree(directory).map(line => line.split(' ').toSpliced(5, 1).join(' '));
+  const attributes = execFileSync('getfattr', ['-R', '-P', '-h', '-d', '-e', 'hex', '.'], {
+    cwd: directory,
+    encoding: 'utf8',
+  });
+  return [
+    ...lines,
+    ...attributes
+      .split('\n\n')
+      .map(each => each.split('\n').sort().join(' '))
+      .sort(),
+    ...links(directory),
+  ];
+}
+
+const below = (directory: string): string[] =>
+  execFileSync('find', ['.', '-mindepth', '1'], { cwd: directory, encoding: 'utf8' })
+    .split('\n')
+    .filter(Boolean)
+    .sort();
+
+const links = (directory: string): string[] =>
+  below(directory)
+    .map(name => [name, lstatSync(`${directory}/${name}`)] as const)
+    .filter(([, stats]) => !stats.isDirectory())
+    .map(([name, stats]) => `${name} has ${stats.nlink}`);
+
+const inodes = (directory: string): string[] =>
+  below(directory).map(name => `${name} is ${lstatSync(`${directory}/${name}`).ino}`);
+
+function unlike(seen: readonly string[], expected: readonly string[], when: string): string | null {
+  const [more, less] = [
+    seen.filter(line => !expected.includes(line)),
+    expected.filter(line => !seen.includes(line)),
+  ];
+  return more.length + less.length === 0
+    ? null
+    : `${when}: shows ${more.join('; ')} and not ${less.join('; ')}`;
+}
+
+test.run();

@@ -2,7 +2,8 @@ import { basename } from 'node:path';
 
 /** What was meant by how the program was called. */
 export interface Called {
-  readonly words: readonly string[];
+  /** Null: there is nothing to do. */
+  readonly words: readonly string[] | null;
   /** The exit code in the caller's own terms. */
   readonly exit: (code: number) => number;
 }
@@ -33,7 +34,8 @@ export function calledAs(
 }
 
 /** `SPEC DIR [-sfnv] [-N namespace] [-o options] [-t type.subtype]` of mount(8), "external helpers"; what is not known stays, and is refused. */
-function helperWords(source: string, target: string, rest: readonly string[]): string[] {
+function helperWords(source: string, target: string, rest: readonly string[]): string[] | null {
+  if (rest.includes('-f')) return null;
   const words = ['union', '--backend', 'fuse', ...(rest.includes('-v') ? [] : ['--quiet'])];
   for (let at = 0; at < rest.length; at++) {
     const word = rest[at] ?? '';

@@ -26,6 +26,7 @@ export async function main(openLibrary: World['open'] = open): Promise<void> {
   const [, program = '', ...given] = process.argv;
   const verbs = commands.map(({ verb }) => verb[0]);
   const { words, exit } = calledAs(program, given, verbs, privileged);
+  if (words === null) return;
   const code = await run(words, {
     env: process.env,
     signal: abort.signal,

@@ -44,6 +44,8 @@ export function parseUnionOptions(text: string): UnionOptions {
     const [name, value] = at < 0 ? [option, ''] : [option.slice(0, at), option.slice(at + 1)];
     if (without.includes(option) || forOthers.test(option) || (at > 0 && isFixed(name, value))) continue;
     if (mountOptions.includes(option)) mount.push(option);
+    else if (option === 'remount')
+      throw usage('only the kernel remounts a union, and only to ro or rw', 'mount -i -o remount,ro TARGET');
     else if (!known.includes(name)) throw usage(`the option ${option} is not known`);
     else if (given.has(name)) throw usage(`the option ${name} is given twice`);
     else given.set(name, value);
@@ -76,8 +78,8 @@ const isFixed = (name: string, value: string): boolean => {
   return values !== undefined && (values.length === 0 || values.includes(value));
 };
 
-const usage = (message: string): NanolinError =>
-  new NanolinError('usage', message, 'nanolin union -o lowerdir=A:B[,upperdir=U,workdir=W] TARGET');
+const line = 'nanolin union -o lowerdir=A:B[,upperdir=U,workdir=W] TARGET';
+const usage = (message: string, hint = line): NanolinError => new NanolinError('usage', message, hint);
 
 /** At each separator that no backslash is before. */
 function split(text: string, separator: ',' | ':'): string[] {

@@ -1,4 +1,4 @@
-import { chmodSync, lchownSync, linkSync, lutimesSync, readFileSync, unlinkSync } from 'node:fs';
+import { chmodSync, lchownSync, linkSync, lutimesSync, unlinkSync } from 'node:fs';
 import { NanolinError } from '../error/index.ts';
 import { type Entry, parseStamp } from '../formats/index.ts';
 import { native } from '../kernel/index.ts';
@@ -7,6 +7,7 @@ import { compareEntries } from './compare-entries.ts';
 import type { OpenImage } from './open.ts';
 import { run } from './run.ts';
 import type { ImageFormat } from './superblock.ts';
+import { ownsAll } from './told.ts';
 import type { Layer } from './types.ts';
 import { walkTree } from './walk.ts';
 
@@ -44,7 +45,7 @@ export async function checkExtracted(
   try {
     linkNames(tree, entries);
     // From the end: a directory loses its write bit, and gets its time, when what is in it is done.
-    for (const entry of [...entries].reverse()) applyTo(at(tree, entry.path), entry, time);
+    for (const entry of [...entries].reverse()) applyTo(placeIn(tree, entry.path), entry, time);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw invalid(name, (error as Error).message);
@@ -72,38 +73,33 @@ export function asOwn(entry: Entry): Entry {
   };
 }
 
-/** May we give a file to anybody? Root of a user namespace may not: most owners have no number there (user_namespaces(7)). */
-function ownsAll(): boolean {
-  return (
-    process.geteuid?.() === 0 &&
-    /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'))
-  );
-}
-
 /** fsck.erofs 1.5 makes a file of each name of an inode. */
-function linkNames(tree: string, entries: readonly Entry[]): void {
+export function linkNames(tree: string, entries: readonly Pick<Entry, 'path' | 'inode'>[]): void {
   const first = new Map<number, Buffer>();
   for (const { path, inode } of entries) {
     if (inode === undefined) continue;
     const known = first.get(inode);
     if (!known) {
-      first.set(inode, at(tree, path));
+      first.set(inode, placeIn(tree, path));
       continue;
     }
-    unlinkSync(at(tree, path));
-    linkSync(known, at(tree, path));
+    unlinkSync(placeIn(tree, path));
+    linkSync(known, placeIn(tree, path));
   }
 }
 
 function applyTo(path: Buffer, { type, uid, gid, mode, xattrs = {} }: Entry, time: Date): void {
   // First the owner: chown(2) takes setuid and capabilities away.
   if (ownsAll()) lchownSync(path, uid, gid);
+  // Attributes of our own files are ours to set while we may write to them (xattr_permission in fs/xattr.c).
+  if (type !== 'link') chmodSync(path, mode | 0o700);
   for (const [name, value] of Object.entries(xattrs)) native.lsetxattr(path, name, value);
   if (type !== 'link') chmodSync(path, mode);
   lutimesSync(path, time, time);
 }
 
-const at = (tree: string, path: string): Buffer =>
+/** A byte string's file below a tree, '' for its root. */
+export const placeIn = (tree: string, path: string): Buffer =>
   Buffer.concat([Buffer.from(path === '' ? tree : `${tree}/`), Buffer.from(path, 'latin1')]);
 
 const invalid = (name: string, why: string): NanolinError =>

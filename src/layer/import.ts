@@ -16,6 +16,7 @@ import { sameIdentity } from './record.ts';
 import { checkNames, keepSigned, readSigned, renewSigned } from './signed.ts';
 import { closeWork, openWork } from './store.ts';
 import { headLength, type ImageFormat, looksLikeImage, readSuperblock } from './superblock.ts';
+import { type ToldEntries, toldEntries } from './told.ts';
 import type { ImportOptions, Layer } from './types.ts';
 import { unpack } from './unpack.ts';
 
@@ -26,6 +27,7 @@ interface Import {
   readonly source: string;
   /** Scratch directory of this import. */
   readonly work: string;
+  readonly told: ToldEntries | null;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function importLayer(
   checkOptions(options);
   const work = openWork(ctx);
   try {
-    return await importInto({ ctx, options, source, work });
+    return await importInto({ ctx, options, source, work, told: toldEntries() });
   } catch (error) {
     throw asNanolinError(error);
   } finally {
@@ -88,7 +90,13 @@ async function importFromApt(job: Import): Promise<Layer[]> {
     const each = openWork(ctx);
     try {
       using file = openSource(join(work, candidate.file));
-      const one = { ctx, options: chosen(candidate), source: `deb:${candidate.query}`, work: each };
+      const one = {
+        ctx,
+        options: chosen(candidate),
+        source: `deb:${candidate.query}`,
+        work: each,
+        told: toldEntries(),
+      };
       layers.push(await importDeb(one, file));
     } finally {
       await closeWork(ctx, each);
@@ -97,7 +105,7 @@ async function importFromApt(job: Import): Promise<Layer[]> {
   return layers;
 }
 
-async function importDeb({ ctx, options, source, work }: Import, file: OpenSource): Promise<Layer> {
+async function importDeb({ ctx, options, source, work, told }: Import, file: OpenSource): Promise<Layer> {
   // dpkg-deb wants a path and reads it several times: it gets a copy that nobody else can change.
   const copy = join(work, 'package.deb');
   const digest = await copySource(ctx, file, copy, source);
@@ -119,6 +127,7 @@ async function importDeb({ ctx, options, source, work }: Import, file: OpenSourc
     { from: 'program', program: 'dpkg-deb', args: ['--fsys-tarfile', copy] },
     tree,
     named.name,
+    told,
   );
   mergeUsr(tree);
   ctx.at('import:unpacked');
@@ -127,29 +136,30 @@ async function importDeb({ ctx, options, source, work }: Import, file: OpenSourc
     named: () => named,
     source: digest,
     conffiles: control.conffiles,
+    told,
   });
 }
 
-async function importArchive({ ctx, options, source, work }: Import, file: OpenSource): Promise<Layer> {
+async function importArchive({ ctx, options, source, work, told }: Import, file: OpenSource): Promise<Layer> {
   const digest = await hashFile(ctx, file.fd, { task: 'hash', subject: basename(source), size: file.size });
   const known = await findReusable(ctx, digest, { ...like(options), origin: source });
   if (known) return known;
   const tree = freshTree(work);
-  await unpackFile(ctx, file, tree, basename(source));
+  await unpackFile(ctx, file, tree, basename(source), told);
   ctx.at('import:unpacked');
-  return keepTree(ctx, work, tree, { ...origin(source, file.path, options), source: digest });
+  return keepTree(ctx, work, tree, { ...origin(source, file.path, options), source: digest, told });
 }
 
 async function importDirectory(job: Import, path: string): Promise<Layer> {
-  const { ctx, options, source, work } = job;
+  const { ctx, options, source, work, told } = job;
   if (isOciLayout(path)) return importOci(job, path);
   const tree = freshTree(work);
-  await unpack(ctx, { from: 'directory', path }, tree, basename(path));
+  await unpack(ctx, { from: 'directory', path }, tree, basename(path), told);
   ctx.at('import:unpacked');
-  return keepTree(ctx, work, tree, origin(source, path, options));
+  return keepTree(ctx, work, tree, { ...origin(source, path, options), told });
 }
 
-async function importOci({ ctx, options, source, work }: Import, path: string): Promise<Layer> {
+async function importOci({ ctx, options, source, work, told }: Import, path: string): Promise<Layer> {
   const image = await readOciLayout(ctx, path);
   const named = nameSource(path, { version: versionOf(image.tag), ...definedOnly(options) });
   const digest = createHash('sha256')
@@ -166,12 +176,17 @@ async function importOci({ ctx, options, source, work }: Import, path: string): 
     const under = i === 0 ? tree : freshTree(work, `layer${i}`);
     using blob = openSource(layer.path);
     await checkBlob(ctx, layer, blob.fd, blob.size);
-    await unpackFile(ctx, blob, under, layer.digest.slice(0, 19));
+    await unpackFile(ctx, blob, under, layer.digest.slice(0, 19), told);
     if (under !== tree) mergeUnder(Buffer.from(tree), Buffer.from(under));
   }
   dropWhiteouts(Buffer.from(tree));
   ctx.at('import:unpacked');
-  return keepTree(ctx, work, tree, { ...origin(source, path, options), named: () => named, source: digest });
+  return keepTree(ctx, work, tree, {
+    ...origin(source, path, options),
+    named: () => named,
+    source: digest,
+    told,
+  });
 }
 
 /**
@@ -225,8 +240,14 @@ async function copySource(ctx: Context, file: OpenSource, to: string, source: st
 }
 
 /** Throws source-unreadable when the file was written to since it was opened: what was hashed has to be what was unpacked. */
-async function unpackFile(ctx: Context, file: OpenSource, tree: string, subject: string): Promise<void> {
-  await unpack(ctx, { from: 'archive', fd: file.fd }, tree, subject);
+async function unpackFile(
+  ctx: Context,
+  file: OpenSource,
+  tree: string,
+  subject: string,
+  told: ToldEntries | null,
+): Promise<void> {
+  await unpack(ctx, { from: 'archive', fd: file.fd }, tree, subject, told);
   if (!sameIdentity(file.fd, file.identity))
     throw new NanolinError('source-unreadable', `${subject} changed while it was read`);
 }

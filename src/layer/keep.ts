@@ -3,7 +3,6 @@ import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import { type Entry, imageStem, type ManifestHeader, printManifest } from '../formats/index.ts';
-import { attachImage, native } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
 import { extensionName } from './extension.ts';
 import { readRecords } from './layer-index.ts';
@@ -11,10 +10,12 @@ import { makeImage } from './make.ts';
 import type { Named } from './name-source.ts';
 import { openVerified } from './open.ts';
 import { pickStamp } from './pick-stamp.ts';
-import { hashFile, readHead } from './read-source.ts';
+import { readImage } from './read-image.ts';
+import { hashFile } from './read-source.ts';
 import type { LayerRecord } from './record.ts';
 import { listPath, storeImage } from './store.ts';
-import { headLength, type ImageFormat, readSuperblock } from './superblock.ts';
+import type { ImageFormat } from './superblock.ts';
+import { ownsAll, type ToldEntries } from './told.ts';
 import { walkTree } from './walk.ts';
 
 /** How what was unpacked becomes a layer. */
@@ -28,6 +29,8 @@ export interface Origin {
   readonly source?: string;
   /** Paths of configuration files, byte strings. */
   readonly conffiles?: ReadonlySet<string>;
+  /** What the staged files could not be given. */
+  readonly told?: ToldEntries | null;
 }
 
 /** Makes an image of a staged tree and stores it. A tree that the store has under this name and version already is not stored again. */
@@ -37,7 +40,8 @@ export async function keepTree(
   tree: string,
   origin: Origin,
 ): Promise<LayerRecord> {
-  const entries = withConfigTags(await walkTree(ctx, tree, origin.origin), origin.conffiles);
+  const found = await walkTree(ctx, tree, origin.origin, origin.told);
+  const entries = withConfigTags(found, origin.conffiles);
   ctx.at('import:walked');
   const named = origin.named(extensionName(entries));
   const layer = layerNamed(named, pickStamp(ctx, named));
@@ -74,7 +78,7 @@ export async function sealTree(
   const { entries, format } = about;
   const layer = layerNamed(about, about.stamp);
   const file = join(work, 'image');
-  await makeImage(ctx, format, tree, file, layer);
+  await makeImage(ctx, format, tree, file, layer, ownsAll() ? null : entries);
   ctx.at('import:image');
   const { digest, size } = await measure(ctx, file, layer.name);
   const manifest = printHead(layer, size, digest) + printBody(layer, entries);
@@ -108,7 +112,7 @@ export async function keepImage(
   image: string,
   origin: Origin & { source: string },
 ): Promise<LayerRecord> {
-  const { format, entries, size } = await readImage(ctx, image, origin.origin);
+  const { format, entries, size } = await readImage(ctx, work, image, origin.origin);
   ctx.at('import:walked');
   const named = origin.named(extensionName(entries));
   const layer = layerNamed(named, pickStamp(ctx, named));
@@ -125,31 +129,6 @@ export async function keepImage(
       source: origin.source,
     },
   });
-}
-
-/** The entries of an image, judged: first its superblock, by us, and only then its tree, through the kernel. */
-export async function readImage(
-  ctx: Context,
-  image: string,
-  subject: string,
-): Promise<{ format: ImageFormat; size: number; entries: Entry[] }> {
-  const fd = openSync(image, 'r');
-  let mounted: number | undefined;
-  try {
-    const { size } = fstatSync(fd);
-    const { format, end } = readSuperblock(readHead(fd, headLength), size);
-    checkPadding(fd, end, size);
-    mounted = attachImage(fd, format, { forced: ctx.forced }).fd;
-    return { format, size, entries: await walkTree(ctx, `/proc/self/fd/${mounted}`, subject) };
-  } catch (error) {
-    if (!(error instanceof NanolinError) || error.message.startsWith(subject)) throw error;
-    throw new NanolinError(error.code, `${subject} is refused: ${error.message}`, error.hint, {
-      cause: error,
-    });
-  } finally {
-    if (mounted !== undefined) native.close(mounted);
-    closeSync(fd);
-  }
 }
 
 interface Like {
@@ -225,15 +204,4 @@ function withConfigTags(
   return entries.map(entry =>
     conffiles.has(entry.path) ? { ...entry, tags: [...(entry.tags ?? []), 'config'] } : entry,
   );
-}
-
-/** mkfs pads with zeros; anything else was put there for somebody. */
-function checkPadding(fd: number, end: number, size: number): void {
-  const padding = readHead(fd, size - end, end);
-  if (padding.some(byte => byte !== 0))
-    throw new NanolinError(
-      'image-hostile',
-      'there is something between the end of its file system and the end of the file',
-      'make the image again from its files',
-    );
 }

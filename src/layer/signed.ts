@@ -12,9 +12,10 @@ import {
 import type { Context } from '../state/index.ts';
 import { readBounded, type TrustedKey, verifySignature } from '../trust/index.ts';
 import { compareEntries } from './compare-entries.ts';
-import { type Origin, readImage } from './keep.ts';
+import type { Origin } from './keep.ts';
 import { putRecord, readRecords } from './layer-index.ts';
 import { checkFile, openImage, rehash } from './open.ts';
+import { readImage } from './read-image.ts';
 import type { LayerRecord } from './record.ts';
 import { storeImage } from './store.ts';
 import type { ImageFormat } from './superblock.ts';
@@ -80,7 +81,7 @@ export async function keepSigned(
   origin: Pick<Origin, 'origin'>,
   { key, manifest: { header, entries }, text }: Signed,
 ): Promise<LayerRecord> {
-  const found = await readImage(ctx, image, origin.origin);
+  const found = await readImage(ctx, work, image, origin.origin);
   ctx.at('import:walked');
   const difference = compareEntries(entries, found.entries);
   if (difference !== null) throw invalid(`${origin.origin}: ${difference}`);

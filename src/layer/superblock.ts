@@ -1,5 +1,7 @@
+import { writeSync } from 'node:fs';
 import { NanolinError } from '../error/index.ts';
 import { limits } from './limits.ts';
+import { readHead } from './read-source.ts';
 
 export type ImageFormat = 'erofs' | 'squashfs';
 
@@ -94,14 +96,28 @@ function checkErofs(head: Buffer, size: number): number {
   return checkSize('erofs', head.readUInt32LE(at(36)) * 2 ** blockBits, size, 2 ** blockBits);
 }
 
-/** fs/erofs/super.c, erofs_superblock_csum_verify: crc32c of the superblock's block from offset 1024 on, its own field as zero. */
 function checkErofsChecksum(head: Buffer, blockSize: number): void {
+  const { is, says } = erofsChecksum(head, blockSize);
+  if (is !== says) throw invalid('the checksum of its erofs superblock is wrong');
+}
+
+/** fs/erofs/super.c, erofs_superblock_csum_verify: crc32c of the superblock's block from offset 1024 on, its own field as zero. */
+function erofsChecksum(head: Buffer, blockSize: number): { is: number; says: number } {
   const length = blockSize > erofsAt ? blockSize - erofsAt : blockSize;
   const block = Buffer.from(head.subarray(erofsAt, erofsAt + length));
-  const stored = block.readUInt32LE(4);
+  const says = block.readUInt32LE(4);
   block.writeUInt32LE(0, 4);
-  if (block.length !== length || crc32c(block) !== stored)
-    throw invalid('the checksum of its erofs superblock is wrong');
+  return { is: block.length === length ? crc32c(block) : Number.NaN, says };
+}
+
+/** Renews the checksum of an image whose first block was written to. */
+export function sealErofs(fd: number): void {
+  const head = readHead(fd, 2 ** 16);
+  const blockSize = 2 ** (head[erofsAt + 12] ?? 12);
+  if ((head.readUInt32LE(erofsAt + 8) & erofsChecksummed) === 0) return;
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(erofsChecksum(head, blockSize).is);
+  writeSync(fd, sum, 0, sum.length, erofsAt + 4);
 }
 
 function checkSquashfs(head: Buffer, size: number): number {

@@ -6,7 +6,9 @@ import {
   numberAt,
   type PaxRecord,
   padded,
+  printPax,
   readPax,
+  setMode,
   textAt,
   truncated,
   ustarName,
@@ -21,14 +23,19 @@ const refusedTypes: Readonly<Record<string, string>> = {
   '6': 'a FIFO',
 };
 
+/** Owners and modes of an entry, as the stream says them. */
+export type Tell = (path: string, owner: { mode: number; uid: number; gid: number }) => void;
+
 /**
  * Passes a tar stream on, each entry only after its header was judged: an entry that would land outside the tree, go through a
  * symbolic link, come twice or break a limit never reaches the program that unpacks. The stream is libarchive's own pax output, so there
- * are not two readers with two opinions. Attributes are put in one order on the way (see `orderAttributes`). Throws image-hostile.
+ * are not two readers with two opinions. Attributes are put in one order on the way (see `orderAttributes`). With `tell`, the one who unpacks
+ * is no root: he is told owners and modes, and gets files that he can read and attributes that he can set. Throws image-hostile.
  */
 export async function* checkTar(
   source: AsyncIterable<Buffer>,
   onBytes: (bytes: number) => void = () => {},
+  tell: Tell | null = null,
 ): AsyncGenerator<Buffer> {
   const bytes = new Bytes(source);
   const tree = new SeenTree();
@@ -49,8 +56,7 @@ export async function* checkTar(
       if (body === null) throw truncated('the archive ends inside an extended header');
       const records = readPax(body.subarray(0, size));
       extended = new Map(records.map(({ key, value }) => [key, value]));
-      yield header;
-      yield orderAttributes(records, body.length);
+      yield* printPax(header, orderAttributes(tell ? records.filter(isSettable) : records));
       continue;
     }
     const stored = extended.has('size') ? Number(extended.get('size')) : size;
@@ -61,6 +67,12 @@ export async function* checkTar(
       stored,
       real: Number(extended.get('GNU.sparse.realsize') ?? stored),
     });
+    if (tell && type !== '1') {
+      const number = (key: string, at: number) => Number(extended.get(key) ?? numberAt(header, at, 8));
+      const mode = numberAt(header, 100, 8) & 0o7777;
+      tell(tree.last, { mode, uid: number('uid', 108), gid: number('gid', 116) });
+      setMode(header, type === '5' ? (mode & 0o777) | 0o700 : (mode & 0o777) | 0o600);
+    }
     extended = new Map();
     onBytes(tree.bytes);
     yield header;
@@ -82,6 +94,8 @@ class SeenTree {
   readonly #seen = new Map<string, Kind>([['', 'dir']]);
   readonly #names = new Map<string, number>();
   bytes = 0;
+  /** The path that was added last. */
+  last = '';
 
   add(member: Member): void {
     const kind = kinds[member.type];
@@ -104,6 +118,7 @@ class SeenTree {
     this.#addAncestors(path);
     if (member.type === '1') this.#checkHardLink(path, this.#normal(member.link));
     this.#put(path, kind);
+    this.last = path;
   }
 
   #normal(raw: string): string {
@@ -157,15 +172,17 @@ class SeenTree {
  * mkfs.erofs and mksquashfs store attributes in the order in which the file system lists them. ext4 lists them as they were set and
  * tmpfs from the last name to the first, so setting them from the last to the first gives the same image on both.
  */
-function orderAttributes(records: readonly PaxRecord[], length: number): Buffer {
-  const isAttribute = ({ key }: PaxRecord) =>
-    key.startsWith('SCHILY.xattr.') || key.startsWith('LIBARCHIVE.xattr.');
+function orderAttributes(records: readonly PaxRecord[]): PaxRecord[] {
   const attributes = records.filter(isAttribute).sort((a, b) => (a.key < b.key ? 1 : -1));
-  const ordered = [...records.filter(record => !isAttribute(record)), ...attributes];
-  const body = Buffer.alloc(length);
-  body.write(ordered.map(record => record.text).join(''), 'latin1');
-  return body;
+  return [...records.filter(record => !isAttribute(record)), ...attributes];
 }
+
+const isAttribute = ({ key }: PaxRecord): boolean =>
+  key.startsWith('SCHILY.xattr.') || key.startsWith('LIBARCHIVE.xattr.');
+
+/** Only root sets capabilities and what is in `trusted.` (xattr(7)). */
+const isSettable = (record: PaxRecord): boolean =>
+  !isAttribute(record) || /^(?:SCHILY|LIBARCHIVE)\.xattr\.user\./.test(record.key);
 
 function show(name: string): string {
   return JSON.stringify(Buffer.from(name, 'latin1').toString('utf8').slice(0, 120));

@@ -29,6 +29,29 @@ export function readPax(body: Buffer): PaxRecord[] {
   return records;
 }
 
+/** An extended header with these records; nothing at all for none. */
+export function printPax(header: Buffer, records: readonly PaxRecord[]): Buffer[] {
+  if (records.length === 0) return [];
+  const text = Buffer.from(records.map(record => record.text).join(''), 'latin1');
+  const own = Buffer.from(header);
+  own.write(`${text.length.toString(8).padStart(11, '0')}\0`, 124, 'latin1');
+  return [sum(own), Buffer.concat([text], padded(text.length))];
+}
+
+/** In place. */
+export function setMode(header: Buffer, mode: number): void {
+  header.write(`${mode.toString(8).padStart(7, '0')}\0`, 100, 'latin1');
+  sum(header);
+}
+
+/** Six digits, NUL, space; the field itself counts as spaces (POSIX.1-2017, pax, ustar interchange format). */
+function sum(header: Buffer): Buffer {
+  header.fill(' ', 148, 156);
+  const total = header.reduce((all, byte) => all + byte, 0);
+  header.write(`${total.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return header;
+}
+
 export function ustarName(header: Buffer): string {
   const prefix = header.toString('latin1', 257, 262) === 'ustar' ? textAt(header, 345, 155) : '';
   const name = textAt(header, 0, 100);

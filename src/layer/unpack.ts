@@ -1,10 +1,11 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, lstatSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { NanolinError } from '../error/index.ts';
 import type { Context } from '../state/index.ts';
 import { failure, plainEnvironment } from './run.ts';
 import { checkTar } from './tar-check.ts';
+import { type Told, type ToldEntries, toldEntries } from './told.ts';
 
 /** Where a tar stream comes from: a program that writes one, an open archive of any kind libarchive reads, or a directory. */
 export type Packed =
@@ -17,9 +18,16 @@ const faithful = ['--numeric-owner', '--acls', '--xattrs', '--no-fflags'];
 /**
  * Unpacks into a fresh directory, with owners, modes, attributes and ACLs. libarchive reads the source and writes it as one pax stream;
  * `checkTar` judges each entry; a second bsdtar, whose root directory is `tree`, writes what passed. So nothing that the source says can
- * reach a file outside, and what is unpacked is what was judged. Throws image-hostile, source-unreadable, no-space or cancelled.
+ * reach a file outside, and what is unpacked is what was judged. Where we are not root everything is ours and readable, and `told` gets the
+ * owners and modes. Throws image-hostile, source-unreadable, no-space or cancelled.
  */
-export async function unpack(ctx: Context, packed: Packed, tree: string, subject: string): Promise<void> {
+export async function unpack(
+  ctx: Context,
+  packed: Packed,
+  tree: string,
+  subject: string,
+  told: ToldEntries | null = toldEntries(),
+): Promise<void> {
   const { execa } = await import('execa');
   const common = {
     env: { ...plainEnvironment },
@@ -39,15 +47,19 @@ export async function unpack(ctx: Context, packed: Packed, tree: string, subject
     ...common,
     stdin: source ? 'pipe' : 'ignore',
   });
-  const writer = execa('bsdtar', ['-xpf', '-', '--chroot', '-C', tree, ...faithful], {
+  // Only root may change his root directory. Without, bsdtar follows no link and no `..` out of the tree by itself.
+  const confined = told === null ? ['--chroot'] : ['--no-same-owner'];
+  const writer = execa('bsdtar', ['-xpf', '-', ...confined, '-C', tree, ...faithful], {
     ...common,
     stdin: 'pipe',
   });
 
   ctx.progress({ task: 'unpack', subject });
+  const owners = new Map<string, Told>();
   const judged = checkTar(
     converter.stdout,
     everyMegabytes(16, done => ctx.progress({ task: 'unpack', subject, done })),
+    told && ((path, owner) => owners.set(path, owner)),
   );
   const flows = await Promise.allSettled([
     source && converter.stdin ? pipeline(source, converter.stdin) : null,
@@ -93,6 +105,12 @@ export async function unpack(ctx: Context, packed: Packed, tree: string, subject
       `${subject} could not be unpacked to its end`,
       'try it again',
     );
+  for (const [path, owner] of owners) told?.set(inodeAt(tree, path), owner);
+}
+
+function inodeAt(tree: string, path: string): bigint {
+  const place = Buffer.concat([Buffer.from(`${tree}/`), Buffer.from(path, 'latin1')]);
+  return lstatSync(place, { bigint: true }).ino;
 }
 
 /** Ended because its neighbour did: the pipe was closed under it. */

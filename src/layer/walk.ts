@@ -16,14 +16,21 @@ import type { Context } from '../state/index.ts';
 import { readAttributes } from './attributes.ts';
 import { judgeEntry, judgeName } from './judge-entry.ts';
 import { limits } from './limits.ts';
+import type { ToldEntries } from './told.ts';
 
 /**
  * Reads a whole tree once: every entry with its attributes and the SHA-256 of every file, and refuses (image-hostile) what no layer
  * may hold. `root` is a directory that nobody else writes to: a staging directory of ours or `/proc/self/fd/N` of a mounted image.
- * A tree whose file system is damaged throws image-invalid. The event loop gets its turn every 20 ms.
+ * A tree whose file system is damaged throws image-invalid. The event loop gets its turn every 20 ms. Owners, modes and attributes that
+ * `told` has of an inode stand for the file's own.
  */
-export async function walkTree(ctx: Context, root: string, subject: string): Promise<Entry[]> {
-  const walk = new Walk(ctx, root, subject);
+export async function walkTree(
+  ctx: Context,
+  root: string,
+  subject: string,
+  told: ToldEntries | null = null,
+): Promise<Entry[]> {
+  const walk = new Walk(ctx, root, subject, told);
   try {
     await walk.directory('');
   } catch (error) {
@@ -41,10 +48,12 @@ class Walk {
   /** Directories by inode: a crafted image can hold itself. */
   readonly #directories = new Set<bigint>();
   readonly #hardLinks = new Map<bigint, { inode: number; sha256: string | undefined }>();
+  readonly #told: ToldEntries | null;
   #bytes = 0;
   #resume = performance.now() + 20;
 
-  constructor(ctx: Context, root: string, subject: string) {
+  constructor(ctx: Context, root: string, subject: string, told: ToldEntries | null) {
+    this.#told = told;
     this.#ctx = ctx;
     this.#root = root;
     this.#subject = subject;
@@ -116,8 +125,10 @@ class Walk {
     stat: BigIntStats,
     what: Pick<Entry, 'type' | 'size' | 'sha256' | 'link' | 'device'>,
   ): void {
-    const mode = Number(stat.mode & 0o7777n);
-    const xattrs = readAttributes(this.#at(path));
+    const own = { mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid) };
+    const told = this.#told ? (this.#told.get(stat.ino) ?? { ...own, uid: 0, gid: 0 }) : own;
+    const { mode, uid, gid } = told;
+    const xattrs = ('xattrs' in told ? told.xattrs : undefined) ?? readAttributes(this.#at(path));
     const tags = [
       ...((mode & 0o4000) !== 0 ? ['setuid'] : []),
       ...((mode & 0o2000) !== 0 && what.type === 'file' ? ['setgid'] : []),
@@ -125,8 +136,8 @@ class Walk {
     const entry: Entry = {
       path,
       mode,
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
+      uid,
+      gid,
       ...what,
       ...(what.type !== 'dir' && stat.nlink > 1n ? { inode: this.#inode(stat.ino) } : {}),
       ...(tags.length > 0 ? { tags } : {}),

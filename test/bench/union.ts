@@ -34,18 +34,22 @@ type Times = Map<string, number[]>;
 
 /**
  * A writable union of eight layers of real files, by the kernel and by three programs, in turns. Cold is a fresh mount and empty caches;
- * warm is the same again. Each group of rows begins with a fresh mount and an empty upper. `find -size` asks for attributes, `find` for types.
+ * warm is the same again. Each group of rows begins with a fresh mount and an empty upper in memory. `find -size` asks for attributes, `find` for types.
  */
 export async function run(scratch: string): Promise<void> {
   const layers = makeUnionLayers(scratch, depth, wanted);
+  // What a disk does when blocks are freed (a discard each, on some hosts) would hide what the unions do.
+  const uppers = join(scratch, 'uppers');
+  mkdirSync(uppers);
+  execFileSync('mount', ['-t', 'tmpfs', 'uppers', uppers]);
   const present = presentContenders();
   const times = new Map<Contender, Times>(present.map(contender => [contender, new Map()]));
   await using clock = converse<Timing>([program('timed')]);
-  const list = await pathsOf(scratch, layers, present);
+  const list = await pathsOf(uppers, layers, present);
   for (let round = 0; round < rounds; round++)
     for (const [contender, its] of times)
       await measure(
-        join(scratch, `${round}-${contender.name.replace(' ', '-')}`),
+        join(uppers, `${round}-${contender.name.replace(' ', '-')}`),
         contender,
         layers,
         list,
@@ -139,10 +143,10 @@ async function within(
 }
 
 /** Every path of the union, as the first contender has it: they must all have the same. */
-async function pathsOf(scratch: string, layers: UnionLayers, [first]: readonly Contender[]): Promise<string> {
-  const list = join(scratch, 'paths');
+async function pathsOf(uppers: string, layers: UnionLayers, [first]: readonly Contender[]): Promise<string> {
+  const list = join(uppers, 'paths');
   if (!first) throw new Error('there is nothing to measure');
-  await within(join(scratch, 'paths-of'), first, layers, async ({ merged }) =>
+  await within(join(uppers, 'paths-of'), first, layers, async ({ merged }) =>
     writeFileSync(list, execFileSync('find', ['.'], { cwd: merged, maxBuffer: 2 ** 28 })),
   );
   return list;

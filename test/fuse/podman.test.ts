@@ -3,18 +3,18 @@
  * Debian's podman with our program as its mount_program: an image is built from nothing, run, committed and removed, by root and by an ordinary
  * user. It needs no network; all of it happens in namespaces that end with it.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { needs } from '../needs.ts';
+import { inNamespaces, onPath, ordinaryUser, whatIsLeft } from './namespaces.ts';
 import { idle, makeUnion, names, noUnion, run, text } from './union.ts';
 
 const test = suite('union: podman');
-const top = resolve(import.meta.dirname, '../..');
-const missing = ['podman', 'busybox', 'newuidmap'].find(program => !isOnPath(program));
+const missing = ['podman', 'busybox', 'newuidmap'].find(program => !onPath(program));
 const it = needs(test, noUnion ?? missing ?? null);
 
 const containerfile = `
@@ -25,17 +25,13 @@ RUN rm /one /d/x && rm -r /e && mkdir /e && echo new > /e/new
 CMD ["sh", "-c", "ls -A / /d /e"]
 `;
 
-/** In a namespace of mounts and one of processes; what is left of it is said in the end. \`$1\` is who runs podman. */
+/** `$1` is who runs podman. */
 const stage = `
-set -eu
 mount -t tmpfs none /tmp
 # crun refuses version 1 and 2 of cgroups side by side.
 if [ -d /sys/fs/cgroup/unified ]; then mount -t tmpfs none /sys/fs/cgroup/unified; fi
-mknod -m 666 /mnt/fuse c 10 229
-mount --bind /mnt/fuse /dev/fuse
-{ cat /etc/passwd; echo tester:x:4321:4321::/mnt/home:/bin/sh; } > /mnt/passwd
+${ordinaryUser}
 echo tester:200000:65536 > /mnt/subid
-mount --bind /mnt/passwd /etc/passwd
 for file in /etc/subuid /etc/subgid; do mount --bind /mnt/subid $file; done
 ln -s /mnt/nanolin/dist/nanolin.js /mnt/nanolin-union
 mkdir -p /mnt/home /mnt/run
@@ -44,15 +40,10 @@ chmod 700 /mnt/run
 export HOME=/mnt/home XDG_RUNTIME_DIR=/mnt/run
 case $1 in
 root) sh -eu /mnt/body ;;
-user) setpriv --reuid 4321 --regid 4321 --clear-groups sh -eu /mnt/body ;;
+user) as_user sh -eu /mnt/body ;;
 esac
 echo "# left"
-for try in 1 2 3 4 5 6 7 8 9 10; do
-  grep -lzx -e --foreground /proc/[0-9]*/cmdline > /mnt/servers || break
-  sleep 0.5
-done
-cat /mnt/servers
-grep fuse.nanolin /proc/mounts || true
+${whatIsLeft}
 find /mnt/home/store/overlay -mindepth 1 -maxdepth 1 -type d -name '????????????????????????????????????????????????????????????????'
 `;
 
@@ -86,12 +77,11 @@ for (const who of ['root', 'user'] as const)
   it(`builds, runs, commits and removes an image [${who}]`, () => {
     const scratch = mkdtempSync(join(tmpdir(), 'nanolin-podman-'));
     try {
-      for (const directory of ['context', 'nanolin']) mkdirSync(join(scratch, directory));
+      mkdirSync(join(scratch, 'context'));
       writeFileSync(join(scratch, 'context/Containerfile'), containerfile);
       execFileSync('cp', [onPath('busybox') ?? '', join(scratch, 'context/busybox')]);
       writeFileSync(join(scratch, 'body'), body);
-      execFileSync('chmod', ['-R', 'a+rX', scratch]);
-      const said = inNamespaces(scratch, who);
+      const said = inNamespaces(scratch, stage, who);
       const root = ['bin', 'd', 'dev', 'e', 'etc', 'proc', 'run', 'sys'];
       assert.equal(said, {
         image: ['/:', ...root, '', '/d:', 'y', '', '/e:', 'new'],
@@ -106,26 +96,6 @@ for (const who of ['root', 'user'] as const)
       rmSync(scratch, { recursive: true, force: true });
     }
   });
-
-/** What the script says, by its headings. */
-function inNamespaces(scratch: string, who: 'root' | 'user'): Record<string, string[]> {
-  const enter = `mount --bind "$1" /mnt && mount --bind "$2" /mnt/nanolin && exec sh -c "$3" stage "$4"`;
-  const { status, stdout, stderr } = spawnSync(
-    'unshare',
-    [
-      ...['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'],
-      ...['sh', '-c', enter, 'enter', scratch, top, stage, who],
-    ],
-    { encoding: 'utf8', timeout: 120_000 },
-  );
-  assert.is(status, 0, stdout + stderr);
-  const sections: Record<string, string[]> = {};
-  let lines: string[] = [];
-  for (const line of stdout.split('\n').slice(0, -1))
-    if (line.startsWith('# ')) sections[line.slice(2)] = lines = [];
-    else lines.push(line);
-  return sections;
-}
 
 it('OCI’s marks in the lowers are honoured where they are declared, and ordinary names elsewhere', async () => {
   const lowers = [
@@ -169,22 +139,5 @@ it('OCI’s marks in the lowers are honoured where they are declared, and ordina
   assert.match(run('--backend', 'fuse', '-o', `${layers},whiteouts=red`, union.merged), /^2: .*not known/);
   await idle(union.scratch);
 });
-
-function isOnPath(program: string): boolean {
-  return onPath(program) !== undefined;
-}
-
-function onPath(program: string): string | undefined {
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .map(directory => join(directory, program))
-    .find(path => {
-      try {
-        return accessSync(path, constants.X_OK) === undefined;
-      } catch {
-        return false;
-      }
-    });
-}
 
 test.run();

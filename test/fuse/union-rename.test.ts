@@ -1,6 +1,7 @@
 // limit: 300s
 import { execFileSync } from 'node:child_process';
 import {
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -180,6 +181,15 @@ result(sorted(out))`,
     );
   },
 );
+
+contract(test, '45 a link in a new directory keeps its number', [{ f: 'f' }], async union => {
+  mkdirSync(union.at('d'));
+  linkSync(union.at('f'), union.at('d/l'));
+  unlinkSync(union.at('f'));
+  const { ino } = statSync(union.at('d/l'));
+  await union.remount();
+  assert.is(statSync(union.at('d/l')).ino, ino);
+});
 
 contract(
   test,

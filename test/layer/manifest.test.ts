@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { parseManifest, printManifest } from '../../src/formats/index.ts';
 import { native } from '../../src/kernel/index.ts';
 import { importLayer, readManifest, showFiles } from '../../src/layer/index.ts';
-import { readImage } from '../../src/layer/keep.ts';
+import { readImage } from '../../src/layer/read-image.ts';
 import { imagePath, listPath } from '../../src/layer/store.ts';
 import { openStore } from './store.ts';
 import { tarOf } from './tar.ts';
@@ -37,7 +37,7 @@ for (const format of ['erofs', 'squashfs'] as const)
     assert.is(layer.image, 'thing-v1.2-r26.11-G22100000.img');
     const bytes = readManifest(store.ctx, layer);
     const manifest = parseManifest(bytes, { file: 'x.lst' });
-    const seen = await readImage(store.ctx, imagePath(store.ctx, layer.image), 'x');
+    const seen = await readImage(store.ctx, store.scratch, imagePath(store.ctx, layer.image), 'x');
     assert.is(printManifest({ header: manifest.header, entries: seen.entries }), bytes.toString('latin1'));
 
     assert.is(layer.files, manifest.entries.length);

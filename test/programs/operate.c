@@ -175,26 +175,41 @@ static void copy_range(void) {
 
 static bool is_marked(const char *path) { return lgetxattr(path, "trusted.lower", NULL, 0) >= 0; }
 
+// The directory that holds a name, which then stands for the name below it: paths may lead through what is renamed.
+static int parent(const char **path) {
+  const char *last = strrchr(*path, '/');
+  char *directory = last ? strndup(*path, (size_t)(last - *path)) : strdup(".");
+  int held = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  free(directory);
+  if (last) *path = last + 1;
+  return held;
+}
+
 // A rename whose other refusals come first, from the kernel's own checks, and which is taken back if there are none.
-static int refused(const char *from, const char *to, unsigned flags) {
-  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) {
-    struct stat a, b;
-    if (lstat(to, &a) < 0 || lstat(from, &b) < 0) return -1;
-    bool same = a.st_ino == b.st_ino;
-    if (!same && renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) < 0) return -1;
-    if (flags & RENAME_NOREPLACE) return errno = EEXIST, -1;
-    if (same) return 0;
-    bool differ = S_ISDIR(a.st_mode) != S_ISDIR(b.st_mode);
-    return errno = flags == 0 && differ ? ENOTDIR : EXDEV, -1;
-  }
-  if (errno == EINVAL || (flags & RENAME_EXCHANGE)) return renameat2(AT_FDCWD, from, AT_FDCWD, to, flags);
-  if (errno != ENOENT || renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0) return -1;
-  return renameat2(AT_FDCWD, to, AT_FDCWD, from, RENAME_NOREPLACE) < 0 ? -1 : (errno = EXDEV, -1);
+static int refused(int in, const char *from, int into, const char *to, unsigned flags) {
+  struct stat a, b;
+  bool exists = fstatat(into, to, &b, AT_SYMLINK_NOFOLLOW) == 0;
+  if (fstatat(in, from, &a, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+  unsigned harmless = exists ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  bool same = exists && a.st_ino == b.st_ino;
+  if (same || (flags & RENAME_EXCHANGE & ~harmless) || renameat2(in, from, into, to, harmless) < 0)
+    return renameat2(in, from, into, to, flags);
+  if (renameat2(into, to, in, from, harmless) < 0) return -1;
+  if (exists && (flags & RENAME_NOREPLACE)) return errno = EEXIST, -1;
+  bool differ = exists && flags == 0 && S_ISDIR(a.st_mode) != S_ISDIR(b.st_mode);
+  return errno = differ ? ENOTDIR : EXDEV, -1;
 }
 
 static int move(const char *from, const char *to, unsigned flags) {
-  bool refuses = marked && (is_marked(from) || ((flags & RENAME_EXCHANGE) && is_marked(to)));
-  return refuses ? refused(from, to, flags) : renameat2(AT_FDCWD, from, AT_FDCWD, to, flags);
+  if (!marked || !(is_marked(from) || ((flags & RENAME_EXCHANGE) && is_marked(to)))) return renameat2(AT_FDCWD, from, AT_FDCWD, to, flags);
+  const char *name = from, *new_name = to;
+  int in = parent(&name), into = parent(&new_name);
+  int result = in < 0 || into < 0 ? renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) : refused(in, name, into, new_name, flags);
+  int error = errno;
+  close(in);
+  close(into);
+  errno = error;
+  return result;
 }
 
 static void content(void) {

@@ -1,5 +1,5 @@
 /* Data on descriptors that TypeScript's `open` returned as the handle, and what is the same for every union. */
-#include "union.h"
+#include "table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static void reply_init(const struct fuse_in_header *in, const struct fuse_init_i
    */
   const uint32_t wanted = FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | FUSE_DONT_MASK | FUSE_ASYNC_DIO |
                           FUSE_PARALLEL_DIROPS | FUSE_POSIX_ACL | FUSE_MAX_PAGES | FUSE_CACHE_SYMLINKS |
-                          FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT;
+                          FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO;
   struct fuse_init_out out = {.major = FUSE_KERNEL_VERSION,
                               .minor = FUSE_KERNEL_MINOR_VERSION,
                               .max_readahead = init->max_readahead,
@@ -129,9 +129,14 @@ static void reply_space(const struct fuse_in_header *in) {
   reply_data(in, &out, sizeof(out));
 }
 
+/*
+ * What only the lowers have may be kept: its list is the table's, so that who was served from the kernel's pages so far can be served from
+ * here on. Of what changes, each open directory has the list that it began with.
+ */
 static void reply_opendir(const struct fuse_in_header *in) {
   struct listing *listing = listing_open();
-  struct fuse_open_out out = {.fh = (uintptr_t)listing, .open_flags = FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE};
+  bool kept = entry_of(in->nodeid) != NONE;
+  struct fuse_open_out out = {.fh = (uintptr_t)listing, .open_flags = kept ? FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE : 0};
   if (listing == NULL) reply_error(in, ENOMEM);
   else reply_data(in, &out, sizeof(out));
 }
@@ -211,10 +216,12 @@ bool answer(const struct fuse_in_header *in, const char *payload, size_t size) {
     }
     case FUSE_STATFS: reply_space(in); return true;
     case FUSE_OPENDIR: reply_opendir(in); return true;
-    case FUSE_READDIR: {
+    case FUSE_READDIR:
+    case FUSE_READDIRPLUS: {
       TAKE(fuse_read_in, read);
       /* From the start, also after rewinddir, the directory is read anew. */
       if (read.offset == 0) return false;
+      listing_go_on(&read, in->nodeid);
       listing_reply(in, &read);
       return true;
     }
@@ -228,7 +235,6 @@ bool answer(const struct fuse_in_header *in, const char *payload, size_t size) {
     case FUSE_INTERRUPT: return true;
     case FUSE_LOOKUP:
     case FUSE_FORGET:
-    case FUSE_BATCH_FORGET:
     case FUSE_GETATTR:
     case FUSE_SETATTR:
     case FUSE_READLINK:

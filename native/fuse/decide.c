@@ -1,5 +1,5 @@
 /* What TypeScript decides: a request becomes one call of its handler, and the handler's result one reply. */
-#include "union.h"
+#include "table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,19 @@ static napi_env environment;
 static napi_ref handler;
 static napi_threadsafe_function start;
 
-static struct fuse_attr attributes(void) {
+void share_seen(uint64_t inode) {
+  shared.inode = inode;
+  double *n = shared.number;
+  n[STAT_MODE] = seen.st_mode;
+  n[STAT_NLINK] = (double)seen.st_nlink;
+  n[STAT_UID] = seen.st_uid;
+  n[STAT_GID] = seen.st_gid;
+  n[STAT_RDEV] = (double)seen.st_rdev;
+  n[STAT_SIZE] = (double)seen.st_size;
+  n[STAT_DEV] = (double)seen.st_dev;
+}
+
+struct fuse_attr seen_attributes(void) {
   const double *n = shared.number;
   return (struct fuse_attr){.ino = shared.inode,
                             .size = (uint64_t)seen.st_size,
@@ -35,7 +47,7 @@ static struct fuse_entry_out entry(void) {
   return (struct fuse_entry_out){.nodeid = (uint64_t)shared.number[NODE],
                                  .entry_valid = valid,
                                  .attr_valid = valid,
-                                 .attr = attributes()};
+                                 .attr = seen_attributes()};
 }
 
 static struct fuse_open_out opened(void) {
@@ -44,7 +56,14 @@ static struct fuse_open_out opened(void) {
 }
 
 static void reply_attributes(const struct fuse_in_header *in) {
-  struct fuse_attr_out out = {.attr_valid = (uint64_t)shared.number[LIFETIME], .attr = attributes()};
+  struct fuse_attr_out out = {.attr_valid = (uint64_t)shared.number[LIFETIME], .attr = seen_attributes()};
+  reply_data(in, &out, sizeof(out));
+}
+
+void reply_entry_of(const struct fuse_in_header *in, const struct fuse_attr *attr, uint64_t node, uint64_t generation) {
+  uint64_t valid = (uint64_t)shared.number[LIFETIME];
+  struct fuse_entry_out out = {
+      .nodeid = node, .generation = generation, .entry_valid = valid, .attr_valid = valid, .attr = *attr};
   reply_data(in, &out, sizeof(out));
 }
 
@@ -54,7 +73,7 @@ static void reply_entry(const struct fuse_in_header *in) {
 }
 
 /* Node 0: there is no such name, and the kernel may remember that. */
-static void reply_absent(const struct fuse_in_header *in) {
+void reply_absent(const struct fuse_in_header *in) {
   struct fuse_entry_out out = {.entry_valid = (uint64_t)shared.number[LIFETIME]};
   reply_data(in, &out, sizeof(out));
 }
@@ -164,7 +183,8 @@ static struct parsed parse(const struct fuse_in_header *in, const char *p, size_
       NUMBERS((double)release.fh);
       break;
     }
-    case FUSE_READDIR: {
+    case FUSE_READDIR:
+    case FUSE_READDIRPLUS: {
       STRUCT(fuse_read_in, read);
       NUMBERS((double)read.fh);
       break;
@@ -220,25 +240,7 @@ static napi_value call(napi_env env, napi_value function, const struct fuse_in_h
   return out_int(env, -EIO);
 }
 
-static void forget_all(napi_env env, napi_value function, const char *p, size_t size) {
-  struct fuse_batch_forget_in batch;
-  if (size < sizeof(batch)) return;
-  memcpy(&batch, p, sizeof(batch));
-  p += sizeof(batch);
-  size -= sizeof(batch);
-  for (uint32_t i = 0; i < batch.count && size >= sizeof(struct fuse_forget_one); i++) {
-    struct fuse_forget_one one;
-    memcpy(&one, p, sizeof(one));
-    p += sizeof(one);
-    size -= sizeof(one);
-    shared.number[ARGUMENT] = (double)one.nlookup;
-    struct fuse_in_header in = {.opcode = FUSE_FORGET, .nodeid = one.nodeid};
-    struct parsed none = {0};
-    call(env, function, &in, &none);
-  }
-}
-
-static void reply(const struct fuse_in_header *in, const char *payload, napi_env env, napi_value result) {
+static void reply(const struct fuse_in_header *in, const char *payload, size_t size, napi_env env, napi_value result) {
   napi_valuetype type = napi_undefined;
   int64_t number = -EIO;
   napi_typeof(env, result, &type);
@@ -247,8 +249,13 @@ static void reply(const struct fuse_in_header *in, const char *payload, napi_env
     return reply_bytes(in, env, result, limited ? (const uint32_t *)payload : NULL);
   }
   if (type == napi_number) napi_get_value_int64(env, result, &number);
+  if (number == PARKED) return task_wait((uint32_t)shared.number[TASK], in, payload, size);
   if (number == -ENOENT && in->opcode == FUSE_LOOKUP) return reply_absent(in);
   if (number < 0) return reply_error(in, (int)-number);
+  if (number >= (int64_t)LOWER_NODE && in->opcode == FUSE_LOOKUP) {
+    const struct entry *entry = entry_at((uint32_t)(number - (int64_t)LOWER_NODE));
+    return reply_entry_of(in, &entry->attr, (uint64_t)number, entry->generation);
+  }
   switch (in->opcode) {
     case FUSE_LOOKUP:
     case FUSE_SYMLINK:
@@ -260,7 +267,8 @@ static void reply(const struct fuse_in_header *in, const char *payload, napi_env
     case FUSE_OPEN: return reply_open(in);
     case FUSE_CREATE:
     case FUSE_TMPFILE: return reply_create(in);
-    case FUSE_READDIR: return listing_reply(in, (const struct fuse_read_in *)payload);
+    case FUSE_READDIR:
+    case FUSE_READDIRPLUS: return listing_reply(in, (const struct fuse_read_in *)payload);
     default: return reply_error(in, 0);
   }
 }
@@ -271,13 +279,39 @@ void decide(const struct fuse_in_header *in, const char *payload, size_t size) {
   napi_value function = NULL;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return reply_error(in, ENOMEM);
   napi_get_reference_value(env, handler, &function);
-  if (in->opcode == FUSE_BATCH_FORGET) forget_all(env, function, payload, size);
-  else {
-    struct parsed parsed = parse(in, payload, size);
-    bool silent = in->opcode == 0 || in->opcode == FUSE_INIT || in->opcode == FUSE_FORGET;
-    napi_value result = parsed.whole ? call(env, function, in, &parsed) : out_int(env, -EINVAL);
-    if (!silent) reply(in, payload, env, result);
-  }
+  struct parsed parsed = parse(in, payload, size);
+  bool silent = in->opcode == 0 || in->opcode == FUSE_INIT || in->opcode == FUSE_FORGET;
+  napi_value result = parsed.whole ? call(env, function, in, &parsed) : out_int(env, -EINVAL);
+  if (!silent) reply(in, payload, size, env, result);
+  napi_close_handle_scope(env, scope);
+}
+
+void decide_forget(uint64_t node, uint64_t count) {
+  const struct fuse_in_header in = {.opcode = FUSE_FORGET, .nodeid = node};
+  const struct fuse_forget_in forget = {.nlookup = count};
+  decide(&in, (const char *)&forget, sizeof(forget));
+}
+
+int64_t decide_compile(uint32_t entry) {
+  napi_env env = environment;
+  napi_handle_scope scope;
+  napi_value function = NULL;
+  int64_t number = -EIO;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return -ENOMEM;
+  napi_get_reference_value(env, handler, &function);
+  const struct fuse_in_header in = {.opcode = COMPILE, .nodeid = entry};
+  const struct parsed none = {0};
+  napi_get_value_int64(env, call(env, function, &in, &none), &number);
+  napi_close_handle_scope(env, scope);
+  return number;
+}
+
+void call_scope(napi_env env, napi_deferred told, double number) {
+  napi_handle_scope scope;
+  napi_value value = NULL;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_create_double(env, number, &value);
+  napi_resolve_deferred(env, told, value);
   napi_close_handle_scope(env, scope);
 }
 

@@ -17,11 +17,6 @@
 
 struct stat seen;
 
-/* An inode number for the whole union: the file system's number in the union goes where none of its own has bits (as xino does). */
-static uint64_t unique_inode(uint64_t inode, int64_t system) {
-  return inode ^ ((uint64_t)system << 54);
-}
-
 /* For calls without an `at` form, and for those that do not take O_PATH descriptors. It is not followed further than the name. */
 static const char *by_proc(int fd, const char *name, char out[4160]) {
   snprintf(out, 4160, name[0] != 0 ? "/proc/self/fd/%d/%s" : "/proc/self/fd/%d", fd, name);
@@ -36,15 +31,7 @@ static napi_value js_stat(napi_env env, napi_callback_info info) {
   in_text(&in, name);
   int64_t system = in_int(&in);
   if (fstatat(fd, name, &seen, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0) return out_result(env, -1);
-  shared.inode = unique_inode(seen.st_ino, system);
-  double *n = shared.number;
-  n[STAT_MODE] = seen.st_mode;
-  n[STAT_NLINK] = (double)seen.st_nlink;
-  n[STAT_UID] = seen.st_uid;
-  n[STAT_GID] = seen.st_gid;
-  n[STAT_RDEV] = (double)seen.st_rdev;
-  n[STAT_SIZE] = (double)seen.st_size;
-  n[STAT_DEV] = (double)seen.st_dev;
+  share_seen(unique_inode(seen.st_ino, system));
   return out_int(env, 0);
 }
 
@@ -204,8 +191,8 @@ static napi_value js_readlink(napi_env env, napi_callback_info info) {
   return size < 0 ? out_result(env, -1) : out_bytes(env, target, (size_t)size);
 }
 
-/* XATTR_SIZE_MAX and XATTR_LIST_MAX (<linux/limits.h>) are both 64 KiB. JavaScript's thread alone comes here. */
-static char large[65536];
+/* JavaScript's thread alone comes here. */
+static char large[XATTR_MAX];
 
 static napi_value js_getxattr(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
@@ -270,25 +257,23 @@ static napi_value js_umask(napi_env env, napi_callback_info info) {
   return out_result(env, umask((mode_t)in_int(&in)));
 }
 
-/* In pieces between which others get their answers. */
-enum { PIECE = 4 << 20 };
+enum { PIECE = 16 << 20 };
 
 static ssize_t copy_part(int from, int to, off_t at, size_t size) {
+  static _Thread_local char buffer[XATTR_MAX];
   if (size > PIECE) size = PIECE;
   off_t in_at = at, out_at = at;
   ssize_t done = copy_file_range(from, &in_at, to, &out_at, size, 0);
   /* 0 before the end: some file systems say so for what they cannot do (copy_file_range(2), BUGS). */
   if (done > 0 || (done < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)) return done;
-  ssize_t got = pread(from, large, size < sizeof(large) ? size : sizeof(large), at);
-  return got > 0 ? pwrite(to, large, (size_t)got, at) : got;
+  ssize_t got = pread(from, buffer, size < sizeof(buffer) ? size : sizeof(buffer), at);
+  return got > 0 ? pwrite(to, buffer, (size_t)got, at) : got;
 }
 
-/* copy(from, to): the data between the holes, and the size. */
-static napi_value js_copy(napi_env env, napi_callback_info info) {
-  struct in in = in_of(env, info);
-  int from = (int)in_int(&in), to = (int)in_int(&in);
+/* The data between the holes, and the size; 0 or -errno. */
+static int copy_data(int from, int to) {
   struct stat st;
-  if (fstat(from, &st) < 0 || ftruncate(to, st.st_size) < 0) return out_result(env, -1);
+  if (fstat(from, &st) < 0 || ftruncate(to, st.st_size) < 0) return -errno;
   for (off_t at = 0; at < st.st_size;) {
     off_t start = lseek(from, at, SEEK_DATA);
     if (start < 0 && errno == ENXIO) break;
@@ -298,13 +283,71 @@ static napi_value js_copy(napi_env env, napi_callback_info info) {
     for (at = start; at < end;) {
       ssize_t done = copy_part(from, to, at, (size_t)(end - at));
       if (done < 0 && errno == EINTR) continue;
-      if (done < 0) return out_result(env, -1);
-      if (done == 0) return out_int(env, 0); /* it was shortened meanwhile */
+      if (done < 0) return -errno;
+      if (done == 0) return 0; /* it was shortened meanwhile */
       at += done;
-      session_relieve();
     }
   }
-  return out_int(env, 0);
+  return 0;
+}
+
+static napi_value js_copy(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  int from = (int)in_int(&in);
+  return out_int(env, copy_data(from, (int)in_int(&in)));
+}
+
+/* What takes long is a worker's, and the requests that need it wait (jobs.c). */
+struct copy {
+  struct job job;
+  int from, to, result;
+  uint32_t task;
+  bool sync;
+  struct copy *next;
+};
+static struct copy *copied; /* done, and not asked for yet */
+
+static void run_copy(struct job *job) {
+  struct copy *copy = (struct copy *)job;
+  copy->result = copy_data(copy->from, copy->to);
+  if (copy->result == 0 && copy->sync && fsync(copy->to) < 0) copy->result = -errno;
+  close(copy->from);
+}
+
+static void finish_copy(struct job *job) {
+  struct copy *copy = (struct copy *)job;
+  copy->next = copied;
+  copied = copy;
+  task_done(copy->task);
+}
+
+/* copyLater(from, to, sync, slow): the task; `from` is closed when it is done. */
+static napi_value js_copy_later(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  struct copy *copy = calloc(1, sizeof(*copy));
+  if (copy == NULL) return out_int(env, -ENOMEM);
+  *copy = (struct copy){.job = {.run = run_copy, .finish = finish_copy}, .task = task_new()};
+  copy->from = (int)in_int(&in);
+  copy->to = (int)in_int(&in);
+  copy->sync = in_int(&in) > 0;
+  copy->job.slow = in_int(&in) > 0;
+  job_start(&copy->job);
+  return out_int(env, copy->task);
+}
+
+/* copied(task): 0 or -errno of one that is done, once; 1 while it is not. */
+static napi_value js_copied(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  uint32_t task = (uint32_t)in_int(&in);
+  for (struct copy **at = &copied; *at != NULL; at = &(*at)->next) {
+    struct copy *copy = *at;
+    if (copy->task != task) continue;
+    int result = copy->result;
+    *at = copy->next;
+    free(copy);
+    return out_int(env, result);
+  }
+  return out_int(env, 1);
 }
 
 /* list(fd, system): {names, types, inodes} of a directory, . and .. left out. */
@@ -378,6 +421,7 @@ void export_files(napi_env env, napi_value exports) {
       {"truncate", js_truncate},   {"readlink", js_readlink},   {"getxattr", js_getxattr},
       {"listxattr", js_listxattr}, {"setxattr", js_setxattr},   {"removexattr", js_removexattr},
       {"fsync", js_fsync},         {"umask", js_umask},         {"copy", js_copy},
+      {"copyLater", js_copy_later}, {"copied", js_copied},
       {"list", js_list}};
   EXPORT(env, exports, table);
 }

@@ -7,7 +7,7 @@
  * JavaScript's thread reads the requests itself, when its loop says that there are some: one switch of threads between the caller and its
  * answer. What may wait for a disk goes on to the workers.
  */
-#include "union.h"
+#include "table.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,28 +20,22 @@
 #include <uv.h>
 
 enum {
-  WORKERS = 3,
   /* Requests in one turn of the loop: signals and timers have theirs as well. */
   TURN = 64,
   /* Buffers of a megabyte that wait to be used again. */
   SPARE = 8
 };
 
-struct queue {
-  struct request *first, **last;
-};
-
 static int device = -1;
 static uv_poll_t poll;
 static sem_t gone;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
-static struct queue data = {.last = &data.first};
-static bool ending;
-static struct request *spare;
+static struct request *spare; /* chained by `job.next` */
 static int spares;
-/* Read while JavaScript was busy with another one; its thread's alone. */
-static struct queue waiting = {.last = &waiting.first};
+
+int session_device(void) {
+  return device;
+}
 
 void reply_parts(const struct fuse_in_header *in, struct iovec *parts, int count) {
   struct fuse_out_header out = {.len = sizeof(out), .unique = in->unique};
@@ -61,25 +55,11 @@ void reply_error(const struct fuse_in_header *in, int error) {
   while (write(device, &out, sizeof(out)) < 0 && errno == EINTR) {}
 }
 
-static void put(struct queue *queue, struct request *request) {
-  request->next = NULL;
-  *queue->last = request;
-  queue->last = &request->next;
-}
-
-static struct request *take(struct queue *queue) {
-  struct request *request = queue->first;
-  if (request == NULL) return NULL;
-  queue->first = request->next;
-  if (queue->first == NULL) queue->last = &queue->first;
-  return request;
-}
-
 static struct request *new_request(void) {
   pthread_mutex_lock(&lock);
   struct request *request = spare;
   if (request != NULL) {
-    spare = request->next;
+    spare = (struct request *)request->job.next;
     spares--;
   }
   pthread_mutex_unlock(&lock);
@@ -90,7 +70,7 @@ static void free_request(struct request *request) {
   pthread_mutex_lock(&lock);
   bool keep = spares < SPARE;
   if (keep) {
-    request->next = spare;
+    request->job.next = &spare->job;
     spare = request;
     spares++;
   }
@@ -98,23 +78,10 @@ static void free_request(struct request *request) {
   if (!keep) free(request);
 }
 
-static void *work(void *unused) {
-  for (;;) {
-    pthread_mutex_lock(&lock);
-    while (data.first == NULL && !ending) pthread_cond_wait(&more, &lock);
-    struct request *request = take(&data);
-    pthread_mutex_unlock(&lock);
-    if (request == NULL) return unused;
-    answer(&request->header, request->payload, request->size);
-    free_request(request);
-  }
-}
-
-static void hand_on(struct request *request) {
-  pthread_mutex_lock(&lock);
-  put(&data, request);
-  pthread_cond_signal(&more);
-  pthread_mutex_unlock(&lock);
+static void run_data(struct job *job) {
+  struct request *request = (struct request *)job;
+  answer(&request->header, request->payload, request->size);
+  free_request(request);
 }
 
 /* The next request, NULL when there is none now; `ended` when there will be none any more. */
@@ -140,18 +107,13 @@ static struct request *read_request(bool *ended) {
   return NULL;
 }
 
-/* In the middle of something long: who reads and writes does not wait for it, the others do. */
-void session_relieve(void) {
-  bool ended = false;
-  struct request *request;
-  while (device >= 0 && (request = read_request(&ended)) != NULL) {
-    if (moves_data(request->header.opcode)) hand_on(request);
-    else put(&waiting, request);
-  }
+void session_take(const struct fuse_in_header *in, const char *payload, size_t size) {
+  if (!lower_answer(in, payload, size) && !answer(in, payload, size)) decide(in, payload, size);
 }
 
 static void stop(void) {
   uv_poll_stop(&poll);
+  jobs_end();
   sem_post(&gone);
   decide_end();
 }
@@ -161,16 +123,18 @@ static void on_requests(uv_poll_t *handle, int status, int events) {
   (void)status;
   (void)events;
   bool ended = false;
-  for (int turn = 0; (turn < TURN || waiting.first != NULL) && !ended; turn++) {
-    struct request *request = take(&waiting);
-    if (request == NULL) request = read_request(&ended);
+  parts_close_some();
+  for (int turn = 0; turn < TURN && !ended; turn++) {
+    struct request *request = read_request(&ended);
     if (request == NULL) break;
-    if (moves_data(request->header.opcode) && !answer_at_once(&request->header, request->payload, request->size)) {
-      hand_on(request);
-      continue;
-    }
-    if (!moves_data(request->header.opcode) && !answer(&request->header, request->payload, request->size))
-      decide(&request->header, request->payload, request->size);
+    if (moves_data(request->header.opcode)) {
+      bool slow = lower_is_slow(&request->header, request->payload, request->size);
+      if (slow || !answer_at_once(&request->header, request->payload, request->size)) {
+        request->job = (struct job){.run = run_data, .slow = slow};
+        job_start(&request->job);
+        continue;
+      }
+    } else session_take(&request->header, request->payload, request->size);
     free_request(request);
   }
   if (ended) stop();
@@ -178,7 +142,7 @@ static void on_requests(uv_poll_t *handle, int status, int events) {
 
 /* On JavaScript's thread. */
 void session_poll(struct uv_loop_s *loop) {
-  if (uv_poll_init(loop, &poll, device) != 0 || uv_poll_start(&poll, UV_READABLE, on_requests) != 0) stop();
+  if (!jobs_begin(loop) || uv_poll_init(loop, &poll, device) != 0 || uv_poll_start(&poll, UV_READABLE, on_requests) != 0) stop();
 }
 
 /* The descriptor of the mount, by public functions of the libfuse that fuse-native has loaded. */
@@ -195,18 +159,10 @@ static int device_of(void *fuse) {
 __attribute__((visibility("default"))) int fuse_loop_mt(void *fuse);
 
 int fuse_loop_mt(void *fuse) {
-  pthread_t workers[WORKERS];
-  int started = 0;
   device = device_of(fuse);
   if (device < 0 || fcntl(device, F_SETFL, O_RDWR | O_NONBLOCK) < 0) return -1;
   sem_init(&gone, 0, 0);
-  while (started < WORKERS && pthread_create(&workers[started], NULL, work, NULL) == 0) started++;
   decide_begin();
   while (sem_wait(&gone) < 0) {}
-  pthread_mutex_lock(&lock);
-  ending = true;
-  pthread_cond_broadcast(&more);
-  pthread_mutex_unlock(&lock);
-  while (started > 0) pthread_join(workers[--started], NULL);
   return 0;
 }

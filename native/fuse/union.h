@@ -22,9 +22,11 @@ enum { WRITE_MAX = 1 << 20, HEADER_ROOM = 4096 };
 enum slot {
   UID, GID, PID, UMASK,
   ARGUMENT, /* up to ten, in the order of the request's structure */
-  NODE = 16, HANDLE, OPEN_FLAGS, LIFETIME,
+  NODE = 16, HANDLE, OPEN_FLAGS, LIFETIME, GENERATION,
+  TASK, /* that a request waits for */
   STAT_MODE = 24, STAT_NLINK, STAT_UID, STAT_GID, STAT_RDEV, STAT_SIZE, STAT_DEV,
-  SLOTS = 32
+  SCAN_COUNT = 32, SCAN_OPAQUE, SCAN_SUSPECTS,
+  SLOTS = 40
 };
 
 struct shared {
@@ -36,17 +38,43 @@ struct shared {
 extern struct shared shared;
 extern struct stat seen; /* by the last `stat`; replies take from it what `shared` does not hold */
 
+/* Into `shared`, from `seen`, with this inode number. */
+void share_seen(uint64_t inode);
+struct fuse_attr seen_attributes(void);
+
+/* An inode number for the whole union: the file system's number in the union goes where none of its own has bits (as xino does). */
+static inline uint64_t unique_inode(uint64_t inode, int64_t system) {
+  return inode ^ ((uint64_t)system << 54);
+}
+
+/* jobs.c: what may wait for a disk. `run` on a worker, then `finish` on JavaScript's thread, where there is one. */
+struct job {
+  struct job *next;
+  void (*run)(struct job *job);
+  void (*finish)(struct job *job);
+  bool slow; /* may never come back: it gets a thread that the others do not wait for */
+};
+struct uv_loop_s;
+bool jobs_begin(struct uv_loop_s *loop);
+void jobs_end(void);
+void job_start(struct job *job);
+/* Work that requests wait for: they are answered from the start again when it is done. */
+uint32_t task_new(void);
+void task_done(uint32_t task);
+void task_wait(uint32_t task, const struct fuse_in_header *in, const char *payload, size_t size);
+
 struct request {
-  struct request *next;
+  struct job job;
   size_t size; /* of the payload, which a NUL follows */
   struct fuse_in_header header;
   char payload[WRITE_MAX + HEADER_ROOM];
 };
 
 /* session.c */
-struct uv_loop_s;
 void session_poll(struct uv_loop_s *loop);
-void session_relieve(void);
+/* A request that was read and has not been answered. */
+void session_take(const struct fuse_in_header *in, const char *payload, size_t size);
+int session_device(void);
 void reply_error(const struct fuse_in_header *in, int error);
 void reply_data(const struct fuse_in_header *in, const void *data, size_t size);
 void reply_parts(const struct fuse_in_header *in, struct iovec *parts, int count);
@@ -65,11 +93,24 @@ void decide(const struct fuse_in_header *in, const char *payload, size_t size);
 void decide_begin(void);
 void decide_end(void);
 
+/* The handler's answer to a pseudo-request: 0, -errno, or PARKED with the task in its slot. */
+enum { COMPILE = 4096, PARKED = 1 << 30 };
+int64_t decide_compile(uint32_t entry);
+void decide_forget(uint64_t node, uint64_t count);
+/* Settles a promise with a number, from a job's `finish`. */
+void call_scope(napi_env env, napi_deferred told, double number);
+void reply_entry_of(const struct fuse_in_header *in, const struct fuse_attr *attr, uint64_t node, uint64_t generation);
+void reply_absent(const struct fuse_in_header *in);
+
 /* listing.c: the entries of an open directory, in the kernel's own records. */
 struct listing;
 struct listing *listing_open(void);
 void listing_close(struct listing *listing);
 void listing_reply(const struct fuse_in_header *in, const struct fuse_read_in *read);
+/* From the middle, for who had the beginning from the kernel's pages: the table's list of the node. */
+void listing_go_on(const struct fuse_read_in *read, uint64_t node);
+/* Of a directory that the table answers for; false when TypeScript has to fill it. */
+bool listing_lower(const struct fuse_in_header *in, const struct fuse_read_in *read, uint32_t entry);
 
 void export_session(napi_env env, napi_value exports);
 void export_listing(napi_env env, napi_value exports);
@@ -82,6 +123,8 @@ struct in {
   napi_value value[8];
   size_t next;
 };
+/* XATTR_SIZE_MAX and XATTR_LIST_MAX (<linux/limits.h>). */
+enum { XATTR_MAX = 65536 };
 /* A name of 255 bytes, or a symlink's target of a page. */
 typedef char text[4097];
 

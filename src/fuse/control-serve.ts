@@ -10,11 +10,13 @@ import {
   LINE_MAX,
   type LowerRequest,
   type OpenRequest,
+  type PrepareRequest,
   parseRequest,
 } from './control.ts';
 import { listenAt, onLines } from './control-socket.ts';
 import { mountDetached } from './detached.ts';
 import { unmountSource } from './mounted.ts';
+import type { Prepared } from './lowers.ts';
 import { type Served, serveUnion } from './serve.ts';
 
 interface Lower {
@@ -22,9 +24,10 @@ interface Lower {
   readonly key: string | null;
 }
 
-interface Prepared {
+interface Waiting {
   readonly generation: number;
   readonly lowers: readonly Lower[];
+  readonly prepared: Prepared;
 }
 
 /** How long the process waits for somebody who tells it what to serve. */
@@ -57,7 +60,7 @@ class ServedStack {
   readonly #directory: string;
   readonly #log: (error: unknown) => void;
   readonly #lines = new Set<Socket>();
-  readonly #prepared = new Map<Socket, Prepared>();
+  readonly #prepared = new Map<Socket, Waiting>();
   /** Our own descriptors of what is shown: a layer that the next stack has as well is found by its key. */
   #lowers: readonly Lower[] = [];
   #request: OpenRequest | null = null;
@@ -124,14 +127,9 @@ class ServedStack {
         return this.#mount(line, request.target);
       case 'prepare':
         this.#drop(line);
-        this.#prepared.set(line, {
-          generation: request.generation,
-          lowers: request.lowers.map(lower => this.#openLower(lower)),
-        });
-        return {};
+        return this.#prepare(line, request);
       case 'commit':
-        this.#commit(line, request.generation);
-        return {};
+        return this.#commit(line, request.generation);
       case 'settle':
         for (const each of [...this.#prepared.keys()]) this.#drop(each);
         return {};
@@ -154,7 +152,7 @@ class ServedStack {
     if (mount !== null) line.on('close', () => native.close(mount));
     this.#served = await serveUnion(
       {
-        lowers: this.#lowers.map(({ fd }) => `/proc/self/fd/${fd}`),
+        lowers: [],
         upper,
         readOnly,
         userxattr,
@@ -166,23 +164,30 @@ class ServedStack {
       target ?? this.#directory,
       source,
       this.#log,
-      generation,
+      { lowers: this.#lowers.map(forUnion), generation },
     );
     this.#served.ended.then(this.#end);
     return mount === null ? {} : { mount };
   }
 
-  #commit(line: Socket, generation: number): void {
-    const prepared = this.#prepared.get(line);
-    if (!this.#served || prepared?.generation !== generation)
+  async #prepare(line: Socket, { generation, lowers }: PrepareRequest): Promise<Partial<ControlReply>> {
+    if (!this.#served) throw new NanolinError('refused', 'nothing is mounted yet');
+    const opened = lowers.map(lower => this.#openLower(lower));
+    const prepared = await this.#served.prepare(opened.map(forUnion), generation);
+    this.#prepared.set(line, { generation, lowers: opened, prepared });
+    if (line.destroyed) this.#drop(line);
+    return {};
+  }
+
+  async #commit(line: Socket, generation: number): Promise<Partial<ControlReply>> {
+    const waiting = this.#prepared.get(line);
+    if (waiting?.generation !== generation)
       throw new NanolinError('refused', `generation ${generation} is not prepared`);
     this.#prepared.delete(line);
-    this.#served.swap(
-      prepared.lowers.map(({ fd }) => openAgain(fd)),
-      generation,
-    );
+    await waiting.prepared.commit();
     for (const { fd } of this.#lowers) native.close(fd);
-    this.#lowers = prepared.lowers;
+    this.#lowers = waiting.lowers;
+    return {};
   }
 
   #openLower({ pid, fd, key }: LowerRequest): Lower {
@@ -191,10 +196,15 @@ class ServedStack {
   }
 
   #drop(line: Socket): void {
-    for (const { fd } of this.#prepared.get(line)?.lowers ?? []) native.close(fd);
+    const waiting = this.#prepared.get(line);
+    waiting?.prepared.abort();
+    for (const { fd } of waiting?.lowers ?? []) native.close(fd);
     this.#prepared.delete(line);
   }
 }
+
+/** A descriptor of the union's own; an image's key is its digest. */
+const forUnion = ({ fd, key }: Lower) => ({ fd: openAgain(fd), ...(key !== null && { key }) });
 
 const openAgain = (fd: number): number => openDirectory(`/proc/self/fd/${fd}`);
 

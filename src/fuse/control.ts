@@ -8,6 +8,12 @@ export interface LowerRequest {
   readonly key: string | null;
 }
 
+export interface PrepareRequest {
+  readonly do: 'prepare';
+  readonly generation: number;
+  readonly lowers: readonly LowerRequest[];
+}
+
 export interface OpenRequest {
   readonly do: 'open';
   /** What mountinfo shows: our mark. */
@@ -29,7 +35,7 @@ export interface OpenRequest {
 export type ControlRequest =
   | OpenRequest
   | { readonly do: 'mount'; readonly target: string | null }
-  | { readonly do: 'prepare'; readonly generation: number; readonly lowers: readonly LowerRequest[] }
+  | PrepareRequest
   | { readonly do: 'commit'; readonly generation: number }
   | { readonly do: 'settle' | 'shown' | 'held' };
 

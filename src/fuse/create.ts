@@ -18,7 +18,7 @@ import { hold, PASSED } from './handles.ts';
 import { find } from './lookup.ts';
 import { OPAQUE, setMark } from './marks.ts';
 import { union } from './native.ts';
-import { type Node, none } from './node.ts';
+import { fresh, type Node } from './node.ts';
 import { GID, NODE, STAT_GID, STAT_MODE, STAT_UID, setSlot, shownInode, slot, UID, UMASK } from './slots.ts';
 import type { Place, Tree } from './tree.ts';
 
@@ -36,7 +36,7 @@ function make(tree: Tree, parent: Node, name: string, build: Build, isDirectory 
   const finish = (at: Place) => {
     build(at);
     // Nothing below is to come back, now or over other layers.
-    if (isDirectory && parent.layers.length > 1) setMark(tree, at, OPAQUE, 'y');
+    if (isDirectory && parent.lower >= 0) setMark(tree, at, OPAQUE, 'y');
   };
   if (inTheWay) inCradle(tree, parent, finish, made => takePlace(made, place, isDirectory));
   else undone(place, isDirectory, () => finish(place));
@@ -44,7 +44,7 @@ function make(tree: Tree, parent: Node, name: string, build: Build, isDirectory 
 
 function create(tree: Tree, parent: Node, name: string, build: Build, isDirectory = false): Node {
   make(tree, parent, name, build, isDirectory);
-  return tree.add(parent, name, { directory: isDirectory, layers: [0], marked: none, inode: null });
+  return tree.add(parent, name, fresh(isDirectory));
 }
 
 /** A directory with all that the parent hands down (group, default ACL): the file system does the inheriting. */
@@ -152,7 +152,7 @@ export function createTemporary(tree: Tree, parent: Node, mode: number, flags: n
   const fd = check(union.open(tree.upper(parent), '.', O_TMPFILE | O_RDWR, mode & 0o7777));
   try {
     giveToCaller(tree, parent, [fd, '']);
-    const node = tree.add(parent, '', { directory: false, layers: [0], marked: none, inode: null });
+    const node = tree.add(parent, '', fresh(false));
     node.orphan = check(union.open(fd, '', O_PATH, 0));
     hold(tree, node, fd, flags);
     return node;

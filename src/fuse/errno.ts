@@ -10,7 +10,7 @@ export class Errno extends Error {
   }
 }
 
-export const { EBUSY, EEXIST, EINVAL, EIO, EISDIR, ENAMETOOLONG, ENODATA, ENOENT } = constants.errno;
+export const { EAGAIN, EBUSY, EEXIST, EINVAL, EIO, EISDIR, ENAMETOOLONG, ENODATA, ENOENT } = constants.errno;
 export const {
   ENOTDIR,
   ENOTEMPTY,
@@ -21,6 +21,16 @@ export const {
   EXDEV,
   EEXIST: EXISTS,
 } = constants.errno;
+
+/** The request cannot go on before a task of a worker is done: it is answered from its start again then. */
+export class Later extends Error {
+  readonly task: number;
+
+  constructor(task: number) {
+    super(`task ${task}`);
+    this.task = task;
+  }
+}
 
 export function fail(errno: number): never {
   throw new Errno(errno);

@@ -4,25 +4,31 @@ import { NanolinError } from '../error/index.ts';
 import { AT_FDCWD, MOUNT_ATTR_RDONLY, native, OPEN_TREE_CLONE } from '../kernel/index.ts';
 import { Errno } from './errno.ts';
 import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, O_RDONLY } from './flags.ts';
+import { type Lower, Lowers } from './lowers.ts';
 import { union } from './native.ts';
 import type { UnionOptions } from './options.ts';
 import { discard } from './remove.ts';
-import { STAT_DEV, shownInode, slot } from './slots.ts';
-import { type Layer, Tree } from './tree.ts';
+import { Tree } from './tree.ts';
 
 const AT_EMPTY_PATH = 0x1000;
 const MOUNT_ATTR_NOATIME = 0x10;
 
 /** Opens the layers of a union and makes its work directory ready. Throws what the user can do something about. */
-export function openTree(options: UnionOptions): Tree {
-  const { lowers, upper, userxattr, volatile } = options;
-  const paths = [...(upper ? [upper.upper] : []), ...lowers];
+export function openTree(options: UnionOptions, given: readonly Lower[], generation: number): { tree: Tree; lowers: Lowers; space: number } {
+  const { upper, userxattr, volatile } = options;
   requireLayers(options);
-  const fds = paths.map(path =>
-    path === upper?.upper ? opened(path, O_PATH | O_DIRECTORY) : openLower(path),
-  );
+  const root = upper && opened(upper.upper, O_PATH | O_DIRECTORY);
+  const fds = [...options.lowers.map(path => ({ fd: openLower(path) })), ...given];
   const work = upper && openWork(upper.upper, upper.work, volatile);
-  return new Tree(numbered(fds), work, userxattr ? 'user.overlay.' : 'trusted.overlay.', !volatile);
+  const prefix = userxattr ? 'user.overlay.' : 'trusted.overlay.';
+  union.prefix(prefix);
+  const lowers = new Lowers(root, fds, generation);
+  const tree = new Tree({
+    upper: root !== null && work !== null ? { root, work } : null,
+    prefix,
+    durable: !volatile,
+  });
+  return { tree, lowers, space: root ?? fds[0]?.fd ?? -1 };
 }
 
 /** That all of them are there and fit together, in words that name the one that does not. */
@@ -74,40 +80,6 @@ function opened(path: string, flags: number): number {
       cause: new Errno(-fd),
     });
   return fd;
-}
-
-/** Layers on one file system share its number. */
-function numbered(fds: readonly number[]): Layer[] {
-  const devices: number[] = [];
-  return fds.map(fd => {
-    union.stat(fd, '', 0);
-    const device = slot(STAT_DEV);
-    if (!devices.includes(device)) devices.push(device);
-    return { fd, system: devices.indexOf(device) };
-  });
-}
-
-/** Takes descriptors of lowers over: what is a layer already is that layer again, and a file system keeps its number. */
-export function adoptLowers(known: readonly Layer[], fds: readonly number[]): Layer[] {
-  const deviceOf = (fd: number) => {
-    union.stat(fd, '', 0);
-    return [slot(STAT_DEV), shownInode()] as const;
-  };
-  const devices = new Map(known.map(({ fd, system }) => [deviceOf(fd)[0], system]));
-  return fds.map(fd => {
-    const [device, inode] = deviceOf(fd);
-    const same = known.find(layer => {
-      const [its, root] = deviceOf(layer.fd);
-      return its === device && root === inode;
-    });
-    if (same) {
-      union.close(fd);
-      return same;
-    }
-    const system = devices.get(device) ?? Math.max(-1, ...devices.values()) + 1;
-    devices.set(device, system);
-    return { fd, system };
-  });
 }
 
 /** `work` below the directory that was named, as the kernel has it, emptied of what a crash left. */

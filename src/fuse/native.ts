@@ -16,6 +16,75 @@ export interface UnionNative {
   adopt(device: number): number;
   /** Puts the entries into an open directory. */
   fill(directory: number, names: readonly string[], types: Uint8Array, inodes: BigUint64Array): number;
+  /** Puts the entries into an open directory; `entries` are those of the table, -1 where it has none. */
+  fill(
+    directory: number,
+    names: readonly string[],
+    types: Uint8Array,
+    inodes: BigUint64Array,
+    entries: Int32Array,
+  ): number;
+
+  /** `trusted.overlay.` or `user.overlay.`, for the marks in the lowers. */
+  prefix(prefix: string): number;
+  /** A layer's root, which is its own from now on; `system` is its file system's number in the union. */
+  layer(fd: number, system: number): number;
+  dropLayer(layer: number): number;
+  isSlow(layer: number): number;
+  /** Descriptors of directories that nobody asked for since the last call. */
+  closeUnused(): number;
+  /** The directory of an entry in one layer, below the part of its parent there; -1 above a layer's root. It is not opened before it is needed. */
+  part(above: number, entry: number, layer: number): number;
+  dropPart(part: number): number;
+  layerOf(part: number): number;
+  /** Reads a part whole: the scan's number; -EAGAIN with a task in its slot where a worker does. */
+  scan(part: number): number;
+  dropScan(scan: number): number;
+  /** Fills `kinds`: 1 a directory, 2 a whiteout. */
+  names(scan: number, kinds: Uint8Array): string[];
+
+  /** Entry 0, the root of the lowers. */
+  root(): number;
+  /** Its attributes are what the last `stat` saw, of the topmost of so many layers. */
+  setRoot(layers: number): number;
+  /** What a directory shows from now on. Consumes the scans and takes the parts over; what the kernel has to forget is collected for `notify`. */
+  keep(
+    entry: number,
+    parts: Uint32Array,
+    scans: Uint32Array,
+    picks: Uint32Array | null,
+    count: number,
+  ): number;
+  /** Layers that may go into a directory, topmost first. */
+  layersOf(entry: number): Uint32Array;
+  setLayers(entry: number, layers: Uint32Array): number;
+  partsOf(entry: number): Uint32Array;
+  compiled(entry: number): number;
+  /** In a compiled directory; -1 for none. */
+  child(entry: number, name: string): number;
+  children(entry: number): Children;
+  /** As `stat`, from the table. */
+  facts(entry: number): number;
+  /** The descriptor of the directory that holds it, in the layer that shows it; for the root, of the root. */
+  place(entry: number): number;
+  slowEntry(entry: number): number;
+  nameOf(entry: number): string;
+  parentOf(entry: number): number;
+  /** TypeScript answers for it from now on, and counts the kernel's references, whose number is returned. */
+  claim(entry: number): number;
+  unclaim(entry: number): number;
+  /** Its open descriptors, which are TypeScript's from now on. */
+  opensOf(entry: number): number[];
+  lookups(entry: number): number;
+  gone(entry: number): number;
+  /** The reply to a look-up is this entry. */
+  present(entry: number): number;
+  /** Of the objects that go out of sight from now on. */
+  showing(generation: number): number;
+  lastShown(entry: number): number;
+  held(): { inodes: BigUint64Array; generations: Uint32Array };
+  /** Tells the kernel what it has to forget; resolves when it has. */
+  notify(): Promise<number>;
 
   /** Into the slots; `system` is the number of the file system in the union, mixed into the inode's. */
   stat(fd: number, name: string, system: number): number;
@@ -47,12 +116,23 @@ export interface UnionNative {
   umask(mask: number): number;
   /** All data with its holes, and the size. */
   copy(from: number, to: number): number;
+  /** The same by a worker, which closes `from`, and flushes with `sync`: the task. */
+  copyLater(from: number, to: number, sync: number, slow: number): number;
+  /** 0 or -errno of a task that is done, once; 1 while it is not. */
+  copied(task: number): number;
   /** Without . and .. ; types are DT_*. */
   list(fd: number, system: number): Listed | number;
 }
 
 export interface Listed {
   readonly names: string[];
+  readonly types: Uint8Array;
+  readonly inodes: BigUint64Array;
+}
+
+export interface Children {
+  readonly names: string[];
+  readonly entries: Uint32Array;
   readonly types: Uint8Array;
   readonly inodes: BigUint64Array;
 }

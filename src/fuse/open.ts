@@ -18,7 +18,7 @@ export function open(tree: Tree, node: Node, flags: number, openFlags: number): 
     if ((openFlags & KILL_SUIDGID) !== 0) killPrivileges(tree, node);
   }
   const passed = flags & (PASSED | O_TRUNC);
-  const fd = tree.inUpper(node)
+  const fd = node.upper
     ? check(union.open(...tree.place(node), passed, 0))
     : openLower(tree.place(node), passed);
   return hold(tree, node, fd, flags);

@@ -1,6 +1,7 @@
+import { compile } from './compile.ts';
 import { check } from './errno.ts';
 import { typeOfMode } from './flags.ts';
-import { find, systemOf } from './lookup.ts';
+import { find } from './lookup.ts';
 import { isImpure, readInode } from './marks.ts';
 import { type Listed, union } from './native.ts';
 import { type Found, Node } from './node.ts';
@@ -14,7 +15,8 @@ const DT_DIR = 4;
 const DT_REG = 8;
 
 interface Entry {
-  readonly layer: number;
+  /** In the table; -1 for what the upper has. */
+  readonly lower: number;
   readonly type: number;
   readonly inode: bigint;
 }
@@ -22,19 +24,21 @@ interface Entry {
 /** Reads a directory from its start; the entries stay with the open directory until it is read from there again. */
 export function readdir(tree: Tree, node: Node, handle: number): number {
   const entries = new Map<string, Entry>([
-    ['.', { layer: 0, type: DT_DIR, inode: inodeOf(tree, node) }],
-    ['..', { layer: 0, type: DT_DIR, inode: inodeOf(tree, node.parent ?? node) }],
+    ['.', { lower: -1, type: DT_DIR, inode: inodeOf(tree, node) }],
+    ['..', { lower: -1, type: DT_DIR, inode: inodeOf(tree, node.parent ?? node) }],
   ]);
   // One that was removed while it was open has nothing more to show.
   if (node.orphan < 0) for (const [name, entry] of merged(tree, node)) entries.set(name, entry);
   const inodes = new BigUint64Array(entries.size);
   const types = new Uint8Array(entries.size);
+  const lowers = new Int32Array(entries.size);
   let at = 0;
-  for (const { type, inode } of entries.values()) {
+  for (const { type, inode, lower } of entries.values()) {
     types[at] = type;
+    lowers[at] = lower;
     inodes[at++] = inode;
   }
-  return check(union.fill(handle, [...entries.keys()], types, inodes));
+  return check(union.fill(handle, [...entries.keys()], types, inodes, lowers));
 }
 
 function inodeOf(tree: Tree, node: Node): bigint {
@@ -46,20 +50,25 @@ function inodeOf(tree: Tree, node: Node): bigint {
 function merged(tree: Tree, node: Node): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   const hidden = new Set<string>();
-  for (const layer of node.layers) {
-    const fd = tree.directory(node, layer);
-    const { names, types, inodes } = check(union.list(fd, systemOf(tree, layer))) as Listed;
-    const marked = node.marked.has(layer);
-    for (const [at, name] of names.entries()) {
-      if (entries.has(name) || hidden.has(name)) continue;
-      const type = types[at] ?? DT_UNKNOWN;
-      const known = knownType(tree, [fd, name], type, marked);
-      if (known === null) hidden.add(name);
-      else entries.set(name, { layer, type: known, inode: inodes[at] ?? 0n });
-    }
-  }
-  if (tree.inUpper(node)) showOldNumbers(tree, node, entries);
+  if (node.upper) readUpper(tree, node, entries, hidden);
+  if (node.lower < 0 || union.gone(node.lower) > 0) return entries;
+  if (union.compiled(node.lower) === 0) compile(node.lower);
+  const { names, types, inodes, entries: lowers } = union.children(node.lower);
+  for (const [at, name] of names.entries())
+    if (!entries.has(name) && !hidden.has(name))
+      entries.set(name, { lower: lowers[at] ?? -1, type: types[at] ?? DT_UNKNOWN, inode: inodes[at] ?? 0n });
   return entries;
+}
+
+function readUpper(tree: Tree, node: Node, entries: Map<string, Entry>, hidden: Set<string>): void {
+  const fd = tree.upper(node);
+  const { names, types, inodes } = check(union.list(fd, 0)) as Listed;
+  const old = oldNumbers(tree, node);
+  for (const [at, name] of names.entries()) {
+    const type = knownType(tree, [fd, name], types[at] ?? DT_UNKNOWN, node.marked);
+    if (type === null) hidden.add(name);
+    else entries.set(name, { lower: -1, type, inode: old(name, type) ?? inodes[at] ?? 0n });
+  }
 }
 
 /** Its type; null for a whiteout. Most entries are told by their type alone. */
@@ -70,19 +79,13 @@ function knownType(tree: Tree, place: Place, type: number, marked: boolean): num
 }
 
 /** d_ino is to be st_ino, also for copies that show the number from before: the directory's mark says whether it has any. */
-function showOldNumbers(tree: Tree, node: Node, entries: Map<string, Entry>): void {
+function oldNumbers(tree: Tree, node: Node): (name: string, type: number) => bigint | null {
   const impure = isImpure(tree, node);
-  if (!impure && node.layers.length < 2) return;
-  for (const [name, entry] of entries) {
-    if (entry.layer > 0) break;
-    const inode =
-      entry.type === DT_DIR
-        ? find(tree, node, name)?.inode
-        : impure
-          ? readInode(tree, [tree.upper(node), name])
-          : null;
-    if (inode) entries.set(name, { ...entry, inode });
-  }
+  const place = (name: string): Place => [tree.upper(node), name];
+  return (name, type) => {
+    if (type === DT_DIR) return node.lower >= 0 ? (find(tree, node, name)?.inode ?? null) : null;
+    return impure ? readInode(tree, place(name)) : null;
+  };
 }
 
 /** Is nothing visible in a directory? Of one that the kernel does not hold as well. */

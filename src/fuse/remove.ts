@@ -11,7 +11,7 @@ import { whiteOut, whiteOutDirectory } from './whiteout.ts';
 export function unlink(tree: Tree, parent: Node, name: string): number {
   const found = visible(tree, parent, name);
   if (found.directory) fail(EISDIR);
-  const gone = tree.parting(parent, name);
+  const gone = tree.parting(parent, name, found);
   copyUp(tree, parent);
   const place: Place = [tree.upper(parent), name];
   if (find(tree, parent, name, true)) whiteOut(tree, place);
@@ -24,12 +24,12 @@ export function rmdir(tree: Tree, parent: Node, name: string): number {
   const found = visible(tree, parent, name);
   if (!found.directory) fail(ENOTDIR);
   if (!isEmpty(tree, parent, name, found)) fail(ENOTEMPTY);
-  const gone = tree.parting(parent, name);
+  const gone = tree.parting(parent, name, found);
   const known = parent.children?.get(name);
   copyUp(tree, parent);
   const place: Place = [tree.upper(parent), name];
   const hides = find(tree, parent, name, true) !== null;
-  if (found.layers[0] !== 0) whiteOut(tree, place);
+  if (!found.upper) whiteOut(tree, place);
   else if (hides) discard(whiteOutDirectory(tree, place));
   else if (union.unlink(...place, AT_REMOVEDIR) < 0) {
     // It holds whiteouts: out of sight first, so that they never stop hiding.

@@ -21,8 +21,8 @@ export function rename(tree: Tree, from: Alias, to: Alias, flags: number): numbe
   const exchange = (flags & RENAME_EXCHANGE) !== 0;
   if (target && (flags & RENAME_NOREPLACE) !== 0) fail(EEXIST);
   if (!target && exchange) fail(ENOENT);
-  requireMovable(tree, source);
-  if (exchange && target) requireMovable(tree, target);
+  requireMovable(source);
+  if (exchange && target) requireMovable(target);
   else if (target) requireReplaceable(tree, source, target, to);
 
   const moving = known(tree, from, source);
@@ -40,8 +40,8 @@ export function rename(tree: Tree, from: Alias, to: Alias, flags: number): numbe
 const known = (tree: Tree, { parent, name }: Alias, found: Found): Node =>
   parent.children?.get(name) ?? adopt(tree, parent, name, found);
 
-function requireMovable(tree: Tree, found: Found): void {
-  if (found.directory && (found.layers.length > 1 || !tree.writable || found.layers[0] !== 0)) fail(EXDEV);
+function requireMovable(found: Found): void {
+  if (found.directory && (!found.upper || found.lower >= 0)) fail(EXDEV);
 }
 
 function requireReplaceable(tree: Tree, source: Found, target: Found, { parent, name }: Alias): void {
@@ -53,7 +53,7 @@ function requireReplaceable(tree: Tree, source: Found, target: Found, { parent, 
 /** A directory in a place where layers below have one of its name does not merge with it; old numbers are asked for there too. */
 function markParents(tree: Tree, from: Alias, to: Alias, source: Found, other: Found | null): void {
   const opaque = (at: Alias, into: Alias) => {
-    if (into.parent.layers.length > 1) setMark(tree, [tree.upper(at.parent), at.name], OPAQUE, 'y');
+    if (into.parent.lower >= 0) setMark(tree, [tree.upper(at.parent), at.name], OPAQUE, 'y');
   };
   if (source.directory) opaque(from, to);
   if (other?.directory) opaque(to, from);
@@ -80,10 +80,10 @@ function replace(tree: Tree, from: Alias, to: Alias, source: Found, target: Foun
     [tree.upper(from.parent), from.name],
     [tree.upper(to.parent), to.name],
   ];
-  const gone = target ? tree.parting(to.parent, to.name) : null;
+  const gone = target ? tree.parting(to.parent, to.name, target) : null;
   const replaced = to.parent.children?.get(to.name);
   const moving = from.parent.children?.get(from.name);
-  if (target?.directory && target.layers[0] === 0) empty(tree, into);
+  if (target?.directory && target.upper) empty(tree, into);
   const inTheWay = unless(union.stat(...into, 0), ENOENT) !== null;
   const leavesHole = find(tree, from.parent, from.name, true) !== null;
   if (source.directory && inTheWay && !target) {

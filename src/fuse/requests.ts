@@ -1,6 +1,7 @@
 import { getattr, setattr } from './attributes.ts';
+import { compile } from './compile.ts';
 import { createFile, createTemporary, link, mkdir, mknod, present, symlink } from './create.ts';
-import { check, EIO, ENOENT, EPERM, Errno, fail } from './errno.ts';
+import { check, EIO, ENOENT, EPERM, Errno, fail, Later } from './errno.ts';
 import { O_DIRECTORY, O_RDONLY } from './flags.ts';
 import { release } from './handles.ts';
 import { lookup } from './lookup.ts';
@@ -9,11 +10,11 @@ import { open } from './open.ts';
 import { readdir } from './readdir.ts';
 import { rmdir, unlink } from './remove.ts';
 import { rename } from './rename.ts';
-import { ARGUMENT, slot } from './slots.ts';
+import { ARGUMENT, setSlot, slot, TASK } from './slots.ts';
 import type { Tree } from './tree.ts';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts';
 
-/** `enum fuse_opcode` of <linux/fuse.h>, those that come here. */
+/** `enum fuse_opcode` of <linux/fuse.h>, those that come here; the last one is the table's own, native/fuse/union.h. */
 const opcodes = {
   1: 'lookup',
   2: 'forget',
@@ -34,10 +35,12 @@ const opcodes = {
   23: 'listxattr',
   24: 'removexattr',
   28: 'readdir',
+  44: 'readdir',
   30: 'fsyncdir',
   35: 'create',
   45: 'rename',
   51: 'tmpfile',
+  4096: 'compile',
 } as const;
 
 type Request = (typeof opcodes)[keyof typeof opcodes];
@@ -50,9 +53,17 @@ type Answers = Readonly<
 const argument = (index: number): number => slot(ARGUMENT + index);
 
 const answers: Answers = {
-  lookup: (tree, id, name) => present(tree, lookup(tree, tree.node(id), name) ?? fail(ENOENT)),
+  lookup(tree, id, name) {
+    const found = lookup(tree, tree.node(id), name) ?? fail(ENOENT);
+    return typeof found === 'number' ? union.present(found) : present(tree, found);
+  },
+  compile(_tree, entry) {
+    compile(entry);
+    return 0;
+  },
   forget(tree, id) {
-    tree.forget(tree.node(id), argument(0));
+    const node = tree.known(id);
+    if (node) tree.forget(node, argument(0));
     return 0;
   },
   getattr: (tree, id) => getattr(tree, tree.node(id)),
@@ -74,13 +85,13 @@ const answers: Answers = {
   open: (tree, id) => open(tree, tree.node(id), argument(0), argument(1)),
   release: tree => release(tree, argument(0)),
   setxattr: (tree, id, name, value) => setxattr(tree, tree.node(id), name, value, argument(0), argument(1)),
-  getxattr: (tree, id, name) => getxattr(tree, tree.node(id), name),
-  listxattr: (tree, id) => listxattr(tree, tree.node(id)),
+  getxattr: (tree, id, name) => getxattr(tree, id, name),
+  listxattr: (tree, id) => listxattr(tree, id),
   removexattr: (tree, id, name) => removexattr(tree, tree.node(id), name),
   readdir: (tree, id) => readdir(tree, tree.node(id), argument(0)),
   fsyncdir(tree, id) {
-    const node = tree.node(id);
-    if (!tree.inUpper(node)) return 0;
+    const node = tree.known(id);
+    if (!node?.upper) return 0;
     const fd = check(union.open(tree.upper(node), '.', O_RDONLY | O_DIRECTORY, 0));
     const result = union.fsync(fd);
     union.close(fd);
@@ -99,8 +110,16 @@ export function handlerFor(tree: Tree, log: (error: unknown) => void): Handler {
       return name ? answers[name](tree, node, first, second) : -EPERM;
     } catch (error) {
       if (error instanceof Errno) return -error.errno;
+      if (error instanceof Later) return parked(error);
       log(error);
       return -EIO;
     }
   };
+}
+
+const PARKED = 2 ** 30;
+
+function parked({ task }: Later): number {
+  setSlot(TASK, task);
+  return PARKED;
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { adoptLowers, openTree } from './layers.ts';
-import { find } from './lookup.ts';
+import { openTree } from './layers.ts';
+import type { Lower, Prepared } from './lowers.ts';
 import { mountOf, unmount } from './mounted.ts';
 import { fuseNative, union } from './native.ts';
 import type { UnionOptions } from './options.ts';
@@ -15,9 +15,9 @@ export interface Served {
   readonly ended: Promise<void>;
   /** The generation that is shown. */
   readonly generation: number;
-  /** Shows other lowers from now on, in one step: O_PATH descriptors, topmost first, which are taken over. The upper stays. */
-  swap(lowers: readonly number[], generation: number): void;
-  /** What is open and not shown any more, each with the last generation that showed it. */
+  /** Gets ready to show other lowers, topmost first, whose descriptors are taken over. The upper stays. */
+  prepare(lowers: readonly Lower[], generation: number): Promise<Prepared>;
+  /** What is open, mapped or used in some other way and not shown any more, each with the last generation that showed it. */
   held(): readonly { readonly inode: bigint; readonly generation: number }[];
 }
 
@@ -25,25 +25,26 @@ export interface Served {
 const LIFETIME_SECONDS = 3600;
 const INIT = 26;
 const END = 0;
+/** Between two looks for descriptors that are not used. */
+const IDLE_MS = 1500;
 /** How long the kernel may take to answer a mount. */
 const READY_MS = 10_000;
 
 /**
  * Mounts a union on a directory and serves it from this process, which has to live as long as the mount. Resolves when the mount is
- * usable; one union a process.
+ * usable; one union a process. `stack` gives lowers by descriptor, below those of the options.
  */
 export async function serveUnion(
   options: UnionOptions,
   target: string,
   source: string,
   log: (error: unknown) => void,
-  first = 0,
+  stack: { readonly lowers: readonly Lower[]; readonly generation: number } = { lowers: [], generation: 0 },
 ): Promise<Served> {
   const Fuse = fuseNative();
-  const tree = openTree(options);
+  const { tree, lowers, space } = openTree(options, stack.lowers, stack.generation);
   const answer = handlerFor(tree, log);
-  // What may be swapped is asked for each time.
-  setSlot(LIFETIME, first > 0 ? 0 : LIFETIME_SECONDS);
+  setSlot(LIFETIME, LIFETIME_SECONDS);
   let ready = () => {};
   let end = () => {};
   const usable = new Promise<void>(done => {
@@ -52,7 +53,6 @@ export async function serveUnion(
   const ended = new Promise<void>(done => {
     end = done;
   });
-  const space = tree.root.fds[0] ?? -1;
   union.serve((opcode, node, first, second) => {
     if (opcode === INIT) ready();
     else if (opcode === END) end();
@@ -71,23 +71,17 @@ export async function serveUnion(
     mount.mount(error => error && reject(refused(error, target)));
   });
   await Promise.race([usable, failed]);
+  const tidy = setInterval(() => union.closeUnused(), IDLE_MS);
+  ended.then(() => clearInterval(tidy));
   const mounted = mountOf(target);
-  let generation = first;
-  const past = new Map<bigint, number>();
   return {
     ended,
     unmount: () => mounted !== null && unmount(target, mounted),
     get generation() {
-      return generation;
+      return lowers.generation;
     },
-    swap(lowers, next) {
-      tree.swap(adoptLowers(tree.layers.slice(tree.writable ? 1 : 0), lowers), (parent, name) =>
-        find(tree, parent, name),
-      );
-      for (const inode of tree.held()) if (!past.has(inode)) past.set(inode, generation);
-      generation = next;
-    },
-    held: () => tree.held().map(inode => ({ inode, generation: past.get(inode) ?? generation })),
+    prepare: (next, generation) => lowers.prepare(tree, next, generation),
+    held: () => lowers.held(tree),
   };
 }
 

@@ -11,6 +11,8 @@ export const HANDLE = 17;
 export const OPEN_FLAGS = 18;
 /** Seconds for which the kernel may keep what the reply says. */
 export const LIFETIME = 19;
+/** The task that a request waits for. */
+export const TASK = 21;
 /** What the last `stat` saw; the link count may be changed for the reply. */
 export const STAT_MODE = 24;
 export const STAT_NLINK = 25;
@@ -19,7 +21,11 @@ export const STAT_GID = 27;
 export const STAT_RDEV = 28;
 export const STAT_SIZE = 29;
 export const STAT_DEV = 30;
-const SLOTS = 32;
+/** Of the last `scan`: how many names, its opaque mark's first byte, how many whiteouts. */
+export const SCAN_COUNT = 32;
+export const SCAN_OPAQUE = 33;
+export const SCAN_SUSPECTS = 34;
+const SLOTS = 40;
 
 interface Shared {
   readonly numbers: Float64Array;

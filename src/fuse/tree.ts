@@ -1,75 +1,136 @@
-import { check, ENOENT, EROFS, fail } from './errno.ts';
+import { compile } from './compile.ts';
+import type { Copy } from './copy-up.ts';
+import { check, ENOENT, EROFS, ESTALE, fail } from './errno.ts';
 import { O_DIRECTORY, O_PATH } from './flags.ts';
+import { find } from './lookup.ts';
 import { union } from './native.ts';
-import { type Alias, type Found, type Handle, Node, none } from './node.ts';
-import { STAT_NLINK, setSlot, showInode, shownInode, slot } from './slots.ts';
-
-export interface Layer {
-  /** Its root, O_PATH. */
-  readonly fd: number;
-  /** Number of its file system in the union; 0 is the topmost layer's. */
-  readonly system: number;
-}
+import { type Alias, type Found, fresh, type Handle, Node } from './node.ts';
+import { STAT_NLINK, setSlot, showInode, slot } from './slots.ts';
 
 /** A descriptor and one name below it, or '' for the descriptor itself. */
 export type Place = readonly [fd: number, name: string];
 
+/** The table's numbers for the kernel (native/fuse/table.h). */
+const LOWER_NODE = 2 ** 40;
+const ROOT = 1;
 /** Descriptors of directories that stay open between requests. */
 const OPEN_DIRECTORIES = 2048;
 
-/** The nodes of one union, and what is open for them. Requests come one after the other: nothing here is seen half-done. */
-export class Tree {
-  readonly layers: Layer[];
-  /** Descriptor of the work directory's own directory; null for a union that is read-only. */
-  readonly work: number | null;
+export const nodeOfEntry = (entry: number): number => (entry === 0 ? ROOT : LOWER_NODE + entry);
+
+export interface TreeOptions {
+  /** Root of the upper, O_PATH, and the work directory's own directory; null for a union that is read-only. */
+  readonly upper: { readonly root: number; readonly work: number } | null;
   /** `trusted.overlay.`, or `user.overlay.` for unprivileged unions. */
   readonly prefix: string;
   /** Are copied files flushed before they become visible? */
   readonly durable: boolean;
-  readonly root: Node;
+}
+
+/**
+ * The nodes of one union that TypeScript answers for, over the table of its lowers, and what is open for them. Requests come one after the
+ * other: nothing here is seen half-done.
+ */
+export class Tree {
+  readonly work: number | null;
+  readonly prefix: string;
+  readonly durable: boolean;
   readonly handles = new Map<number, Handle>();
   readonly #nodes = new Map<number, Node>();
+  /** Which node answers for an entry. */
+  readonly #claimed = new Map<number, Node>();
   /** Objects of the upper with several names, by inode: one node for them all. */
   readonly linked = new Map<bigint, Node>();
+  /** Data that workers are copying up. */
+  readonly copies = new Map<Node, Copy>();
   readonly #open = new Set<Node>();
-  #descriptors = 0;
   #next = 2;
   #temporary = 0;
 
-  constructor(layers: Layer[], work: number | null, prefix: string, durable: boolean) {
-    this.layers = layers;
-    this.work = work;
+  constructor({ upper, prefix, durable }: TreeOptions) {
+    this.work = upper?.work ?? null;
     this.prefix = prefix;
     this.durable = durable;
-    this.root = new Node(1, null, '', {
-      directory: true,
-      layers: layers.map((_, index) => index),
-      marked: none,
-      inode: null,
-    });
-    this.root.fds = layers.map(({ fd }) => fd);
-    this.root.lookups = 1;
-    this.#nodes.set(1, this.root);
+    if (upper === null) return;
+    const root = this.#put(ROOT, null, '', { ...fresh(true), lower: 0 });
+    root.fd = upper.root;
+    root.lookups = 1;
+    this.claim(0, root);
   }
 
   get writable(): boolean {
     return this.work !== null;
   }
 
+  /** Of a number that the kernel sent. What only the table knows so far is ours to answer for from now on. */
   node(id: number): Node {
-    return this.#nodes.get(id) ?? fail(ENOENT);
+    return this.#nodes.get(id) ?? this.#adopt(id === ROOT ? 0 : id - LOWER_NODE);
   }
 
-  /** Is its topmost part in the upper? */
-  inUpper(node: Node): boolean {
-    return this.writable && node.layers[0] === 0;
+  known(id: number): Node | undefined {
+    return this.#nodes.get(id);
+  }
+
+  /** The entry that a number of the kernel's stands for, where the table answers for it; -1 otherwise. */
+  entryOf(id: number): number {
+    return this.#nodes.has(id) || (id !== ROOT && id < LOWER_NODE) ? -1 : id === ROOT ? 0 : id - LOWER_NODE;
+  }
+
+  #adopt(entry: number): Node {
+    if (entry < 0) fail(ESTALE);
+    const known = this.#claimed.get(entry);
+    if (known) return known;
+    if (!this.writable) fail(EROFS);
+    const parent = this.#adopt(union.parentOf(entry));
+    const name = union.nameOf(entry);
+    const found = find(this, parent, name);
+    if (found?.lower !== entry) fail(ESTALE);
+    return this.add(parent, name, found);
   }
 
   add(parent: Node, name: string, found: Found): Node {
-    const node = new Node(this.#next++, parent, name, found);
-    this.#nodes.set(node.id, node);
+    const node = this.#put(
+      found.lower >= 0 ? nodeOfEntry(found.lower) : this.#next++,
+      parent,
+      name,
+      found,
+    );
+    if (found.lower >= 0) this.claim(found.lower, node);
     if (name !== '') parent.children?.set(name, node);
     return node;
+  }
+
+  #put(id: number, parent: Node | null, name: string, found: Found): Node {
+    const node = new Node(id, parent, name, found);
+    this.#nodes.set(id, node);
+    return node;
+  }
+
+  /** With the references and the open files that the table has for it. */
+  claim(entry: number, node: Node): void {
+    if (this.#claimed.get(entry) === node) return;
+    this.#claimed.set(entry, node);
+    node.lookups += union.claim(entry);
+    for (const fd of union.opensOf(entry)) {
+      const handle = { fd, flags: 0, node };
+      this.handles.set(fd, handle);
+      node.handles ??= new Set();
+      node.handles.add(handle);
+    }
+  }
+
+  /** A directory of the upper, over lowers that are others by now. */
+  merge(node: Node, { lower, inode }: Found): void {
+    node.lower = lower;
+    node.inode = inode;
+    if (lower >= 0) this.claim(lower, node);
+  }
+
+  /** The lowers as a directory of the union sees them, by name; -1 for none. */
+  lowerChild(parent: Node, name: string): number {
+    if (parent.lower < 0 || union.gone(parent.lower) > 0) return -1;
+    if (union.compiled(parent.lower) === 0) compile(parent.lower);
+    return union.child(parent.lower, name);
   }
 
   /** One more name for a node that has some. */
@@ -86,12 +147,19 @@ export class Tree {
     parent.children?.set(name, node);
   }
 
+  /** The node of a visible name, where the kernel knows it. */
+  held(parent: Node, name: string, found: Found | null): Node | null {
+    const node = parent.children?.get(name);
+    if (node || !found || found.upper || found.lower < 0) return node ?? null;
+    return union.lookups(found.lower) > 0 ? this.add(parent, name, found) : null;
+  }
+
   /**
    * Before `name` goes away: what the kernel holds of it stays reachable by another name or by a descriptor. Returns what to do when the
    * name is gone in truth.
    */
-  parting(parent: Node, name: string): () => void {
-    const node = parent.children?.get(name);
+  parting(parent: Node, name: string, found: Found | null): () => void {
+    const node = this.held(parent, name, found);
     if (!node) return () => {};
     const is = (alias: Alias) => alias.parent === parent && alias.name === name;
     const other = node.aliases?.find(alias => !is(alias));
@@ -129,11 +197,16 @@ export class Tree {
   }
 
   #drop(node: Node): void {
-    if (node.lookups > 0 || node === this.root || !this.#nodes.has(node.id)) return;
+    if (node.lookups > 0 || node.id === ROOT || this.#nodes.get(node.id) !== node) return;
     if ((node.children?.size ?? 0) > 0 || (node.handles?.size ?? 0) > 0) return;
     this.#nodes.delete(node.id);
     this.closeDirectory(node);
     for (const [inode, linked] of this.linked) if (linked === node) this.linked.delete(inode);
+    for (const entry of [node.id - LOWER_NODE, node.lower])
+      if (this.#claimed.get(entry) === node) {
+        this.#claimed.delete(entry);
+        union.unclaim(entry);
+      }
     if (node.orphan >= 0) union.close(node.orphan);
     const names = node.orphan >= 0 ? [] : [{ parent: node.parent, name: node.name }, ...(node.aliases ?? [])];
     node.orphan = -1;
@@ -144,52 +217,35 @@ export class Tree {
   }
 
   closeDirectory(node: Node): void {
-    if (node === this.root || !this.#open.delete(node)) return;
-    for (const fd of node.fds.filter(open => open >= 0)) {
-      union.close(fd);
-      this.#descriptors--;
-    }
-    node.fds = node.layers.map(() => -1);
+    if (node.id === ROOT || !this.#open.delete(node)) return;
+    union.close(node.fd);
+    node.fd = -1;
   }
 
   /** Between two requests, so that no request loses a descriptor that it has just looked up. */
   closeSome(): void {
-    if (this.#descriptors > OPEN_DIRECTORIES) for (const node of this.#open) this.closeDirectory(node);
-  }
-
-  /** Of a directory in one of its layers. */
-  directory(node: Node, layer: number): number {
-    const index = node.layers.indexOf(layer);
-    const open = node.fds[index];
-    if (open === undefined) fail(ENOENT);
-    if (open >= 0) return open;
-    const [fd, name] =
-      node.orphan >= 0 && index === 0 ? ([node.orphan, '.'] as const) : this.#below(node, layer);
-    const opened = check(union.open(fd, name, O_PATH | O_DIRECTORY, 0));
-    node.fds[index] = opened;
-    this.#open.add(node);
-    this.#descriptors++;
-    return opened;
-  }
-
-  #below(node: Node, layer: number): Place {
-    return node.parent && node.orphan < 0 ? [this.directory(node.parent, layer), node.name] : fail(ENOENT);
+    if (this.#open.size > OPEN_DIRECTORIES) for (const node of this.#open) this.closeDirectory(node);
   }
 
   /** Where its topmost part is. */
   place(node: Node): Place {
     if (node.orphan >= 0) return [node.orphan, ''];
-    const layer = node.layers[0] ?? fail(ENOENT);
-    return node === this.root ? [this.directory(node, layer), ''] : this.#below(node, layer);
+    if (!node.upper) return this.entryPlace(node.lower);
+    return node.parent === null ? [node.fd, ''] : [this.upper(node.parent), node.name];
   }
 
-  system(node: Node): number {
-    return this.layers[node.layers[0] ?? 0]?.system ?? 0;
+  entryPlace(entry: number): Place {
+    return [check(union.place(entry)), union.nameOf(entry)];
   }
 
   /** The directory in the upper, which it has to have already. */
   upper(node: Node): number {
-    return this.directory(node, 0);
+    if (node.fd >= 0) return node.fd;
+    if (!node.upper) fail(ENOENT);
+    const [fd, name] = node.orphan >= 0 ? ([node.orphan, '.'] as const) : this.place(node);
+    node.fd = check(union.open(fd, name, O_PATH | O_DIRECTORY, 0));
+    this.#open.add(node);
+    return node.fd;
   }
 
   /** A name in the work directory that nothing has. */
@@ -197,56 +253,28 @@ export class Tree {
     return [this.work ?? fail(EROFS), `#${(this.#temporary++).toString(16)}`];
   }
 
-  /**
-   * Other lowers take the place of those there are, topmost first. What is the same in both keeps its node; everything else that the kernel
-   * still holds goes on in a copy of the old directories. `find` is the look-up.
-   */
-  swap(lowers: readonly Layer[], find: (parent: Node, name: string) => Found | null): void {
-    const { root } = this;
-    const past = new Node(0, null, '', { directory: true, layers: root.layers, marked: none, inode: null });
-    past.fds = root.fds;
-    const indexes = lowers.map(lower => {
-      const known = this.layers.findIndex(({ fd }) => fd === lower.fd);
-      return known < 0 ? this.layers.push(lower) - 1 : known;
-    });
-    root.layers = [...(this.writable ? [0] : []), ...indexes];
-    root.fds = root.layers.map(layer => this.layers[layer]?.fd ?? -1);
-    this.#refresh(root, past, find);
+  /** Its attributes into the reply. */
+  show(node: Node): void {
+    if (node.upper) check(union.stat(...this.place(node), 0));
+    else check(union.facts(node.lower));
+    if (node.inode !== null) showInode(node.inode);
+    // One link: no subdirectory can be counted (find and fts know this); it could not be told what lies below.
+    if (node.directory && node.upper && node.lower >= 0) setSlot(STAT_NLINK, 1);
+    else if (node.orphan >= 0 && !node.upper) setSlot(STAT_NLINK, Math.max(0, slot(STAT_NLINK) - 1));
   }
 
-  #refresh(directory: Node, past: Node, find: (parent: Node, name: string) => Found | null): void {
-    for (const [name, child] of directory.children ?? []) {
-      const found = find(directory, name);
-      if (found?.directory && child.directory) {
-        const { layers, marked, inode } = child;
-        const before = new Node(0, past, name, { directory: true, layers, marked, inode });
-        this.closeDirectory(child);
-        Object.assign(child, { layers: found.layers, marked: found.marked, inode: found.inode });
-        child.fds = found.layers.map(() => -1);
-        this.#refresh(child, before, find);
-      } else if (!found || found.directory || child.directory || found.layers[0] !== child.layers[0]) {
-        directory.children?.delete(name);
-        child.parent = past;
-        past.children?.set(name, child);
-      }
+  /** Every node, parents first. */
+  *nodes(): Generator<Node> {
+    const root = this.#nodes.get(ROOT);
+    const waiting = root ? [root] : [];
+    for (let node = waiting.shift(); node; node = waiting.shift()) {
+      yield node;
+      waiting.push(...(node.children?.values() ?? []));
     }
   }
 
-  /** Inode numbers of what is open and not shown any more. */
-  held(): bigint[] {
-    const past = (node: Node): boolean => (node.parent ? past(node.parent) : node !== this.root);
-    return [...new Set([...this.handles.values()].map(({ node }) => node))].filter(past).map(node => {
-      this.show(node);
-      return shownInode();
-    });
-  }
-
-  /** Its attributes into the reply. */
-  show(node: Node): void {
-    check(union.stat(...this.place(node), this.system(node)));
-    if (node.inode !== null) showInode(node.inode);
-    // One link: no subdirectory can be counted (find and fts know this); it could not be told what lies below.
-    if (node.layers.length > 1) setSlot(STAT_NLINK, 1);
-    else if (node.orphan >= 0 && !this.inUpper(node)) setSlot(STAT_NLINK, Math.max(0, slot(STAT_NLINK) - 1));
+  /** Nodes that the kernel holds, also without a name. */
+  get all(): Iterable<Node> {
+    return this.#nodes.values();
   }
 }

@@ -4,22 +4,31 @@ import { S_ISGID } from './flags.ts';
 import { union } from './native.ts';
 import type { Node } from './node.ts';
 import { STAT_MODE, slot, UID } from './slots.ts';
-import type { Tree } from './tree.ts';
+import type { Place, Tree } from './tree.ts';
 import { shownName, stored } from './xattr-names.ts';
 
 const XATTR_CREATE = 1;
 const XATTR_REPLACE = 2;
 const ACL_KILL_SGID = 1;
 
+/** Of a node of ours, or of what the table answers for: to look does not make it ours. */
+function placeOf(tree: Tree, id: number): { place: Place; upper: boolean } {
+  const entry = tree.entryOf(id);
+  if (entry >= 0) return { place: tree.entryPlace(entry), upper: false };
+  const node = tree.node(id);
+  return { place: tree.place(node), upper: node.upper };
+}
+
 /** A layer that has no attributes, or not of this kind, has none: squashfs answers its ACL calls with EOPNOTSUPP. */
-export function getxattr(tree: Tree, node: Node, name: string): string {
-  const value = union.getxattr(...tree.place(node), stored(tree, name));
-  return value === -EOPNOTSUPP && !tree.inUpper(node) ? fail(ENODATA) : String(check(value));
+export function getxattr(tree: Tree, id: number, name: string): string {
+  const { place, upper } = placeOf(tree, id);
+  const value = union.getxattr(...place, stored(tree, name));
+  return value === -EOPNOTSUPP && !upper ? fail(ENODATA) : String(check(value));
 }
 
 /** trusted.* is for the privileged alone (ovl_can_list in fs/overlayfs/xattrs.c). */
-export function listxattr(tree: Tree, node: Node): string {
-  const names = union.listxattr(...tree.place(node));
+export function listxattr(tree: Tree, id: number): string {
+  const names = union.listxattr(...placeOf(tree, id).place);
   if (names === -EOPNOTSUPP) return '';
   return String(check(names))
     .split('\0')
@@ -60,7 +69,7 @@ export function removexattr(tree: Tree, node: Node, name: string): number {
   if (!tree.writable) fail(EROFS);
   const there = stored(tree, name);
   const old = union.getxattr(...tree.place(node), there);
-  if (old === -EOPNOTSUPP && !tree.inUpper(node)) fail(ENODATA);
+  if (old === -EOPNOTSUPP && !node.upper) fail(ENODATA);
   check(old);
   copyUp(tree, node);
   return check(union.removexattr(...tree.place(node), there));

@@ -96,8 +96,9 @@ export async function makeUnion(
       await mount(backend, merged, mounted);
     },
     async unmount() {
+      const serving = servers(scratch);
       execFileSync('umount', [merged]);
-      await idle(scratch);
+      await idle(scratch, serving);
     },
     async remount() {
       await union.unmount();
@@ -179,8 +180,10 @@ export function servers(path: string): number[] {
 }
 
 /** Until no server of a union below a path is left. */
-export async function idle(path: string): Promise<void> {
-  for (let tries = 0; servers(path).length > 0; tries++) {
+export async function idle(path: string, before: readonly number[] = []): Promise<void> {
+  // One that is ending has no command line any more, and its descriptors still.
+  const left = () => [...servers(path), ...before.filter(pid => existsSync(`/proc/${pid}`))];
+  for (let tries = 0; left().length > 0; tries++) {
     if (tries === 100) for (const pid of servers(path)) process.kill(pid, 'SIGKILL');
     assert.ok(tries < 110, 'the server of the union does not end');
     await sleep(50);

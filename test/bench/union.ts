@@ -65,7 +65,7 @@ export async function run(scratch: string): Promise<void> {
     ['', ...present.map(({ name }) => name), 'nanolin/fuse-overlayfs'],
     [...rows, memoryRow].map(row => [
       row,
-      ...present.map(contender => middle(times.get(contender), row).toFixed(row === memoryRow ? 1 : 0)),
+      ...present.map(contender => shown(middle(times.get(contender), row), row === memoryRow ? 1 : 0)),
       ratio(middle(ours, row), middle(theirs, row)),
     ]),
   );
@@ -74,6 +74,8 @@ export async function run(scratch: string): Promise<void> {
     `\n  memory is what the server took on after its start, with every file looked up: ${each(ours)} bytes a file, fuse-overlayfs ${each(theirs)}`,
   );
 }
+
+const shown = (value: number, digits: number): string => (Number.isNaN(value) ? '-' : value.toFixed(digits));
 
 async function measure(
   directory: string,
@@ -91,8 +93,14 @@ async function measure(
   };
   const storm = (...args: readonly string[]) =>
     (JSON.parse(execFileSync(program('storm'), args, { encoding: 'utf8' })) as Timing).ns / 1e6;
-  const mounted = async (group: string, body: (place: Place) => Promise<void>) =>
-    within(`${directory}-${group}`, contender, layers, body);
+  // One that cannot do it has no number there, and is no reason to stop the others.
+  const mounted = async (group: string, body: (place: Place) => Promise<void>) => {
+    try {
+      await within(`${directory}-${group}`, contender, layers, body);
+    } catch (error) {
+      console.log(`${contender.name} failed: ${(error as Error).message}`);
+    }
+  };
 
   await mounted('find', ({ merged }) => twice('find', () => timed(clock, ['find', merged])));
   await mounted('size', ({ merged }) =>

@@ -23,8 +23,9 @@ import type { Context } from '../state/index.ts';
 import type { OpenImage } from './open.ts';
 import { run } from './run.ts';
 
-/** Milliseconds until a program that mounts, or that is asked for the root of its mount, counts as hung. */
-const PATIENCE = 10_000;
+/** Milliseconds until a program counts as hung: one that mounts, and one that is asked for the root of its mount. */
+const MOUNTING = 10_000;
+const ANSWERING = 3000;
 
 /**
  * Has a program read an image that was verified, by the descriptor: mounted below run/, one mount an image for all stacks, and taken off
@@ -48,7 +49,7 @@ export async function mountForReading(
     // The descriptor is its standard input, which it gives up once it stays in the background.
     await run(ctx, program, ['-o', 'ro,nodev', '/proc/self/fd/0', place], {
       stdin: image,
-      timeout: PATIENCE,
+      timeout: MOUNTING,
     });
     ctx.at('attach:mounted');
   }
@@ -84,7 +85,7 @@ function mountAt(place: string): Mount | undefined {
 /** Asked in a process of its own, which a program that hangs cannot make ours wait for. */
 async function answers(ctx: Context, place: string): Promise<boolean> {
   try {
-    await run(ctx, 'ls', ['-a', '--', place], { timeout: PATIENCE });
+    await run(ctx, 'ls', ['-a', '--', place], { timeout: ANSWERING });
     return true;
   } catch (error) {
     if (error instanceof NanolinError && error.code === 'command-failed') return false;

@@ -3,6 +3,7 @@
 NAPI_MODULE_INIT() {
   export_session(env, exports);
   export_listing(env, exports);
+  export_jobs(env, exports);
   export_parts(env, exports);
   export_scan(env, exports);
   export_table(env, exports);

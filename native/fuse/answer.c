@@ -97,13 +97,6 @@ static void reply_fallocate(const struct fuse_in_header *in, const struct fuse_f
   reply_result(in, result);
 }
 
-static void reply_seek(const struct fuse_in_header *in, const struct fuse_lseek_in *seek) {
-  off_t offset = lseek((int)seek->fh, (off_t)seek->offset, (int)seek->whence);
-  struct fuse_lseek_out out = {.offset = (uint64_t)offset};
-  if (offset < 0) reply_error(in, errno);
-  else reply_data(in, &out, sizeof(out));
-}
-
 static void reply_copy(const struct fuse_in_header *in, const struct fuse_copy_file_range_in *copy) {
   off_t from = (off_t)copy->off_in, to = (off_t)copy->off_out;
   /* The reply's count has 32 bits. */
@@ -143,7 +136,7 @@ static void reply_opendir(const struct fuse_in_header *in) {
 
 bool moves_data(uint32_t opcode) {
   return opcode == FUSE_READ || opcode == FUSE_WRITE || opcode == FUSE_FSYNC || opcode == FUSE_FALLOCATE ||
-         opcode == FUSE_LSEEK || opcode == FUSE_COPY_FILE_RANGE;
+         opcode == FUSE_COPY_FILE_RANGE;
 }
 
 /* What is read from memory and written to it, in pieces that take no longer than another request does. */
@@ -151,7 +144,6 @@ enum { AT_ONCE = 64 * 1024 };
 
 bool answer_at_once(const struct fuse_in_header *in, const char *payload, size_t size) {
   if (in->opcode == FUSE_WRITE && size <= AT_ONCE) return answer(in, payload, size);
-  if (in->opcode == FUSE_LSEEK) return answer(in, payload, size);
   struct fuse_read_in read;
   if (in->opcode != FUSE_READ || size < sizeof(read)) return false;
   memcpy(&read, payload, sizeof(read));
@@ -204,11 +196,6 @@ bool answer(const struct fuse_in_header *in, const char *payload, size_t size) {
       reply_fallocate(in, &wanted);
       return true;
     }
-    case FUSE_LSEEK: {
-      TAKE(fuse_lseek_in, seek);
-      reply_seek(in, &seek);
-      return true;
-    }
     case FUSE_COPY_FILE_RANGE: {
       TAKE(fuse_copy_file_range_in, copy);
       reply_copy(in, &copy);
@@ -232,7 +219,11 @@ bool answer(const struct fuse_in_header *in, const char *payload, size_t size) {
       return true;
     }
     case FUSE_DESTROY: reply_error(in, 0); return true;
-    case FUSE_INTERRUPT: return true;
+    case FUSE_INTERRUPT: {
+      TAKE(fuse_interrupt_in, interrupt);
+      jobs_interrupt(interrupt.unique);
+      return true;
+    }
     case FUSE_LOOKUP:
     case FUSE_FORGET:
     case FUSE_GETATTR:
@@ -251,6 +242,7 @@ bool answer(const struct fuse_in_header *in, const char *payload, size_t size) {
     case FUSE_TMPFILE:
     case FUSE_RELEASE:
     case FUSE_FSYNCDIR:
+    case FUSE_LSEEK:
     case FUSE_SETXATTR:
     case FUSE_GETXATTR:
     case FUSE_LISTXATTR:

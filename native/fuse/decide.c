@@ -83,6 +83,11 @@ static void reply_open(const struct fuse_in_header *in) {
   reply_data(in, &out, sizeof(out));
 }
 
+void reply_offset(const struct fuse_in_header *in, int64_t offset) {
+  struct fuse_lseek_out out = {.offset = (uint64_t)offset};
+  reply_data(in, &out, sizeof(out));
+}
+
 static void reply_create(const struct fuse_in_header *in) {
   struct {
     struct fuse_entry_out entry;
@@ -183,6 +188,11 @@ static struct parsed parse(const struct fuse_in_header *in, const char *p, size_
       NUMBERS((double)release.fh);
       break;
     }
+    case FUSE_LSEEK: {
+      STRUCT(fuse_lseek_in, seek);
+      NUMBERS((double)seek.fh, (double)(int64_t)seek.offset, seek.whence);
+      break;
+    }
     case FUSE_READDIR:
     case FUSE_READDIRPLUS: {
       STRUCT(fuse_read_in, read);
@@ -265,6 +275,7 @@ static void reply(const struct fuse_in_header *in, const char *payload, size_t s
     case FUSE_GETATTR:
     case FUSE_SETATTR: return reply_attributes(in);
     case FUSE_OPEN: return reply_open(in);
+    case FUSE_LSEEK: return reply_offset(in, number);
     case FUSE_CREATE:
     case FUSE_TMPFILE: return reply_create(in);
     case FUSE_READDIR:

@@ -297,57 +297,144 @@ static napi_value js_copy(napi_env env, napi_callback_info info) {
   return out_int(env, copy_data(from, (int)in_int(&in)));
 }
 
-/* What takes long is a worker's, and the requests that need it wait (jobs.c). */
-struct copy {
+/*
+ * What takes long, or may not be answered, is a worker's, and the requests that need it wait (jobs.c): the data of a file, and what else a copy
+ * has to have.
+ */
+struct fetch {
   struct job job;
-  int from, to, result;
+  int place, to, result;
   uint32_t task;
   bool sync;
-  struct copy *next;
+  char *name;
+  char *found; /* name, NUL, size, bytes, of each attribute; the name of a link's target is empty */
+  size_t size;
+  struct fetch *next;
 };
-static struct copy *copied; /* done, and not asked for yet */
+static struct fetch *fetched; /* done, and not asked for yet */
 
-static void run_copy(struct job *job) {
-  struct copy *copy = (struct copy *)job;
-  copy->result = copy_data(copy->from, copy->to);
-  if (copy->result == 0 && copy->sync && fsync(copy->to) < 0) copy->result = -errno;
-  close(copy->from);
+static int put_found(struct fetch *fetch, const char *name, const char *bytes, size_t size) {
+  size_t length = strlen(name) + 1;
+  uint32_t count = (uint32_t)size;
+  char *more = realloc(fetch->found, fetch->size + length + sizeof(count) + size);
+  if (more == NULL) return -ENOMEM;
+  memcpy(more + fetch->size, name, length);
+  memcpy(more + fetch->size + length, &count, sizeof(count));
+  memcpy(more + fetch->size + length + sizeof(count), bytes, size);
+  fetch->found = more;
+  fetch->size += length + sizeof(count) + size;
+  return 0;
 }
 
-static void finish_copy(struct job *job) {
-  struct copy *copy = (struct copy *)job;
-  copy->next = copied;
-  copied = copy;
-  task_done(copy->task);
+/* A layer without attributes has none. */
+static int fetch_attributes(struct fetch *fetch, const char *path, bool follow, char *names, char *value) {
+  ssize_t size = (follow ? listxattr : llistxattr)(path, names, XATTR_MAX);
+  if (size < 0) return errno == EOPNOTSUPP ? 0 : -errno;
+  int result = 0;
+  for (const char *name = names; result == 0 && name < names + size; name += strlen(name) + 1) {
+    ssize_t length = (follow ? getxattr : lgetxattr)(path, name, value, XATTR_MAX);
+    if (length >= 0) result = put_found(fetch, name, value, (size_t)length);
+    else if (errno != ENODATA && errno != EOPNOTSUPP) result = -errno;
+  }
+  return result;
 }
 
-/* copyLater(from, to, sync, slow): the task; `from` is closed when it is done. */
-static napi_value js_copy_later(napi_env env, napi_callback_info info) {
+static int fetch_all(struct fetch *fetch) {
+  char path[4160], target[4096];
+  bool itself = fetch->name[0] == 0;
+  by_proc(fetch->place, fetch->name, path);
+  if (fetch->to >= 0) {
+    int flags = O_RDONLY | O_CLOEXEC | (itself ? 0 : O_NOFOLLOW);
+    int from = open(path, flags | O_NOATIME);
+    if (from < 0 && errno == EPERM) from = open(path, flags);
+    if (from < 0) return -errno;
+    int result = copy_data(from, fetch->to);
+    close(from);
+    if (result < 0) return result;
+    if (fetch->sync && fsync(fetch->to) < 0) return -errno;
+  } else {
+    ssize_t length = readlink(path, target, sizeof(target));
+    if (length >= 0 && put_found(fetch, "", target, (size_t)length) < 0) return -ENOMEM;
+  }
+  char *room = malloc(2 * XATTR_MAX);
+  if (room == NULL) return -ENOMEM;
+  int result = fetch_attributes(fetch, path, itself, room, room + XATTR_MAX);
+  free(room);
+  return result;
+}
+
+static void run_fetch(struct job *job) {
+  struct fetch *fetch = (struct fetch *)job;
+  fetch->result = fetch_all(fetch);
+  close(fetch->place);
+}
+
+static void finish_fetch(struct job *job) {
+  struct fetch *fetch = (struct fetch *)job;
+  fetch->next = fetched;
+  fetched = fetch;
+  task_done(fetch->task);
+}
+
+/* fetchLater(fd, name, to, sync, slow): the task. The data goes to `to`, where that is a descriptor. */
+static napi_value js_fetch_later(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
-  struct copy *copy = calloc(1, sizeof(*copy));
-  if (copy == NULL) return out_int(env, -ENOMEM);
-  *copy = (struct copy){.job = {.run = run_copy, .finish = finish_copy}, .task = task_new()};
-  copy->from = (int)in_int(&in);
-  copy->to = (int)in_int(&in);
-  copy->sync = in_int(&in) > 0;
-  copy->job.slow = in_int(&in) > 0;
-  job_start(&copy->job);
-  return out_int(env, copy->task);
+  text name;
+  struct fetch *fetch = calloc(1, sizeof(*fetch));
+  if (fetch == NULL) return out_int(env, -ENOMEM);
+  *fetch = (struct fetch){.job = {.run = run_fetch, .finish = finish_fetch}, .task = task_new()};
+  fetch->place = fcntl((int)in_int(&in), F_DUPFD_CLOEXEC, 0);
+  fetch->name = strdup(in_text(&in, name));
+  fetch->to = (int)in_int(&in);
+  fetch->sync = in_int(&in) > 0;
+  fetch->job.slow = in_int(&in) > 0;
+  if (fetch->place < 0 || fetch->name == NULL) {
+    free(fetch->name);
+    free(fetch);
+    return out_result(env, -1);
+  }
+  job_start(&fetch->job);
+  return out_int(env, fetch->task);
 }
 
-/* copied(task): 0 or -errno of one that is done, once; 1 while it is not. */
-static napi_value js_copied(napi_env env, napi_callback_info info) {
+static napi_value attributes_of(napi_env env, const struct fetch *fetch) {
+  napi_value list;
+  uint32_t count = 0;
+  napi_create_array(env, &list);
+  for (const char *at = fetch->found, *end = fetch->found + fetch->size; at < end;) {
+    uint32_t size;
+    napi_set_element(env, list, count++, out_bytes(env, at, NAPI_AUTO_LENGTH));
+    at += strlen(at) + 1;
+    memcpy(&size, at, sizeof(size));
+    at += sizeof(size);
+    napi_set_element(env, list, count++, out_bytes(env, at, size));
+    at += size;
+  }
+  return list;
+}
+
+/* fetched(task): names and values in turn of one that is done, once, or -errno; 1 while it is not. */
+static napi_value js_fetched(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   uint32_t task = (uint32_t)in_int(&in);
-  for (struct copy **at = &copied; *at != NULL; at = &(*at)->next) {
-    struct copy *copy = *at;
-    if (copy->task != task) continue;
-    int result = copy->result;
-    *at = copy->next;
-    free(copy);
-    return out_int(env, result);
+  for (struct fetch **at = &fetched; *at != NULL; at = &(*at)->next) {
+    struct fetch *fetch = *at;
+    if (fetch->task != task) continue;
+    napi_value result = fetch->result < 0 ? out_int(env, fetch->result) : attributes_of(env, fetch);
+    *at = fetch->next;
+    free(fetch->found);
+    free(fetch->name);
+    free(fetch);
+    return result;
   }
   return out_int(env, 1);
+}
+
+static napi_value js_lseek(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  int fd = (int)in_int(&in);
+  off_t offset = (off_t)in_int(&in);
+  return out_result(env, lseek(fd, offset, (int)in_int(&in)));
 }
 
 /* list(fd, system): {names, types, inodes} of a directory, . and .. left out. */
@@ -421,7 +508,7 @@ void export_files(napi_env env, napi_value exports) {
       {"truncate", js_truncate},   {"readlink", js_readlink},   {"getxattr", js_getxattr},
       {"listxattr", js_listxattr}, {"setxattr", js_setxattr},   {"removexattr", js_removexattr},
       {"fsync", js_fsync},         {"umask", js_umask},         {"copy", js_copy},
-      {"copyLater", js_copy_later}, {"copied", js_copied},
+      {"fetchLater", js_fetch_later}, {"fetched", js_fetched}, {"lseek", js_lseek},
       {"list", js_list}};
   EXPORT(env, exports, table);
 }

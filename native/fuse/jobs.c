@@ -1,6 +1,9 @@
 #include "union.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -23,6 +26,7 @@ static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
 static struct queue queues[2] = {{.last = &queues[0].first, .most = QUICK}, {.last = &queues[1].first, .most = SLOW}};
 static struct job *done, **done_last = &done;
 static uv_async_t finished;
+static struct job *running; /* slow ones that a request waits for; JavaScript's thread alone */
 
 static void *work(void *argument) {
   struct queue *queue = argument;
@@ -51,6 +55,10 @@ static void *work(void *argument) {
 }
 
 void job_start(struct job *job) {
+  if (job->request != NULL) {
+    job->running = running;
+    running = job;
+  }
   struct queue *queue = &queues[job->slow];
   pthread_mutex_lock(&lock);
   job->next = NULL;
@@ -80,6 +88,11 @@ static void on_finished(uv_async_t *handle) {
   pthread_mutex_unlock(&lock);
   while (job != NULL) {
     struct job *next = job->next;
+    for (struct job **at = &running; *at != NULL; at = &(*at)->running)
+      if (*at == job) {
+        *at = job->running;
+        break;
+      }
     job->finish(job);
     job = next;
   }
@@ -98,6 +111,7 @@ void jobs_end(void) {
 struct parked {
   struct parked *next;
   uint32_t task;
+  bool interrupted;
   size_t size;
   struct fuse_in_header header;
   char payload[];
@@ -111,7 +125,7 @@ uint32_t task_new(void) {
 
 void task_wait(uint32_t task, const struct fuse_in_header *in, const char *payload, size_t size) {
   struct parked *waiting = malloc(sizeof(*waiting) + size + 1);
-  if (waiting == NULL) return reply_error(in, 12 /* ENOMEM */);
+  if (waiting == NULL) return reply_error(in, ENOMEM);
   *waiting = (struct parked){.next = parked, .task = task, .size = size, .header = *in};
   memcpy(waiting->payload, payload, size);
   waiting->payload[size] = 0;
@@ -137,4 +151,59 @@ void task_done(uint32_t task) {
     free(ready);
     ready = next;
   }
+}
+
+/*
+ * Any signal is told, and only once. Who is not about to die is left to wait: hardly a program expects EINTR of chmod. A fatal signal is
+ * pending as SIGKILL for every thread (complete_signal in kernel/signal.c).
+ */
+static bool is_dying(uint32_t thread) {
+  char path[48], line[128];
+  bool dying = false;
+  snprintf(path, sizeof(path), "/proc/%u/status", thread);
+  FILE *status = fopen(path, "re");
+  if (status == NULL) return true;
+  while (!dying && fgets(line, sizeof(line), status) != NULL)
+    if (strncmp(line, "SigPnd:", 7) == 0 || strncmp(line, "ShdPnd:", 7) == 0)
+      dying = (strtoull(line + 7, NULL, 16) & (1ULL << (SIGKILL - 1))) != 0;
+  fclose(status);
+  return dying;
+}
+
+static void answer_dying(void) {
+  for (struct parked **at = &parked; *at != NULL;) {
+    struct parked *one = *at;
+    if (!one->interrupted || !is_dying(one->header.pid)) {
+      at = &one->next;
+      continue;
+    }
+    *at = one->next;
+    reply_error(&one->header, EINTR);
+    free(one);
+  }
+  for (struct job *job = running; job != NULL; job = job->running) {
+    if (!job->interrupted || job->abandoned || !is_dying(job->request->pid)) continue;
+    job->abandoned = true;
+    reply_error(job->request, EINTR);
+  }
+}
+
+void jobs_interrupt(uint64_t unique) {
+  for (struct parked *one = parked; one != NULL; one = one->next)
+    if (one->header.unique == unique) one->interrupted = true;
+  for (struct job *job = running; job != NULL; job = job->running)
+    if (job->request->unique == unique) job->interrupted = true;
+  answer_dying();
+}
+
+/* answerDying(): requests whose caller got a signal before, and is being killed now. */
+static napi_value js_answer_dying(napi_env env, napi_callback_info info) {
+  (void)info;
+  answer_dying();
+  return out_int(env, 0);
+}
+
+void export_jobs(napi_env env, napi_value exports) {
+  static const struct function table[] = {{"answerDying", js_answer_dying}};
+  EXPORT(env, exports, table);
 }

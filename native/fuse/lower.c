@@ -133,6 +133,10 @@ static void call_open(struct ask *ask) {
 
 static void finish_open(struct ask *ask) {
   struct fuse_open_out out = {.fh = (uint64_t)ask->result, .open_flags = OPENED};
+  if (ask->job.abandoned) {
+    if (ask->result >= 0) close(ask->result);
+    return;
+  }
   if (ask->result < 0) return reply_error(&ask->header, -ask->result);
   if (!remember(ask->result, ask->index)) {
     close(ask->result);
@@ -204,7 +208,7 @@ static void ask(const struct fuse_in_header *in, uint32_t index, struct ask want
   struct ask *later = malloc(sizeof(*later));
   if (later == NULL) return reply_error(in, ENOMEM);
   *later = wanted;
-  later->job = (struct job){.run = run_slow, .finish = finish_slow, .slow = true};
+  later->job = (struct job){.run = run_slow, .finish = finish_slow, .slow = true, .request = &later->header};
   entry_pin(index);
   part_at(entry->part)->uses++;
   job_start(&later->job);
@@ -230,6 +234,16 @@ static bool getxattr_lower(const struct fuse_in_header *in, const char *payload,
   memcpy(wanted.attribute, attribute, length + 1);
   ask(in, index, wanted);
   return true;
+}
+
+/* Nobody writes to it, so that its descriptor knows. */
+static void seek_lower(const struct fuse_in_header *in, const char *payload, size_t size) {
+  struct fuse_lseek_in seek;
+  if (size < sizeof(seek)) return reply_error(in, EINVAL);
+  memcpy(&seek, payload, sizeof(seek));
+  off_t offset = lseek((int)seek.fh, (off_t)seek.offset, (int)seek.whence);
+  if (offset < 0) reply_error(in, errno);
+  else reply_offset(in, offset);
 }
 
 static void forget_batch(const char *payload, size_t size) {
@@ -278,6 +292,7 @@ bool lower_answer(const struct fuse_in_header *in, const char *payload, size_t s
       memcpy(&wanted, payload, sizeof(wanted));
       return open_lower(in, &wanted, index);
     }
+    case FUSE_LSEEK: return seek_lower(in, payload, size), true;
     case FUSE_GETXATTR: return getxattr_lower(in, payload, size, index);
     case FUSE_READDIR:
     case FUSE_READDIRPLUS: {

@@ -16,6 +16,14 @@ static uint32_t scan_room;
 
 /* `trusted.overlay.` or `user.overlay.` */
 static char prefix[64];
+/* All belongs to who serves. */
+static bool squash;
+
+void scan_squash(struct fuse_attr *attr) {
+  if (!squash) return;
+  attr->uid = geteuid();
+  attr->gid = getegid();
+}
 
 struct scan *scan_at(uint32_t scan) {
   return scans[scan];
@@ -83,6 +91,7 @@ static int add(struct scan *scan, uint32_t *room, int fd, const char *name, uint
   struct stat st;
   if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
     record.attr = attributes(&st, system);
+    scan_squash(&record.attr);
     record.hides = is_whiteout(fd, name, &st, scan->opaque);
   } else {
     /* It is listed all the same, as the kernel does; who asks for it gets the error. */
@@ -246,6 +255,7 @@ static napi_value js_prefix(napi_env env, napi_callback_info info) {
   text given;
   snprintf(prefix, sizeof(prefix), "%.63s", in_text(&in, given));
   lower_prefix(prefix);
+  squash = in_int(&in) > 0;
   return out_int(env, 0);
 }
 

@@ -81,7 +81,11 @@ static void free_request(struct request *request) {
 static void run_data(struct job *job) {
   struct request *request = (struct request *)job;
   answer(&request->header, request->payload, request->size);
-  free_request(request);
+  if (job->finish == NULL) free_request(request);
+}
+
+static void finish_data(struct job *job) {
+  free_request((struct request *)job);
 }
 
 /* The next request, NULL when there is none now; `ended` when there will be none any more. */
@@ -131,6 +135,10 @@ static void on_requests(uv_poll_t *handle, int status, int events) {
       bool slow = lower_is_slow(&request->header, request->payload, request->size);
       if (slow || !answer_at_once(&request->header, request->payload, request->size)) {
         request->job = (struct job){.run = run_data, .slow = slow};
+        if (slow) {
+          request->job.finish = finish_data;
+          request->job.request = &request->header;
+        }
         job_start(&request->job);
         continue;
       }

@@ -322,6 +322,7 @@ static napi_value js_set_root(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   struct fuse_attr attr = seen_attributes();
   if (in_int(&in) > 1) attr.nlink = 1;
+  scan_squash(&attr);
   if (!same_object(&entry_at(0)->attr, &attr)) notify_inode(1, false);
   entry_at(0)->attr = attr;
   return out_int(env, 0);

@@ -87,6 +87,7 @@ struct scan {
 };
 struct scan *scan_at(uint32_t scan);
 void scan_release(uint32_t scan);
+void scan_squash(struct fuse_attr *attr);
 void export_scan(napi_env env, napi_value exports);
 
 /* table.c */

@@ -53,6 +53,10 @@ struct job {
   void (*run)(struct job *job);
   void (*finish)(struct job *job);
   bool slow; /* may never come back: it gets a thread that the others do not wait for */
+  /* Of a slow one, the request that waits for it: who is killed meanwhile is answered without it. */
+  const struct fuse_in_header *request;
+  struct job *running;
+  bool interrupted, abandoned;
 };
 struct uv_loop_s;
 bool jobs_begin(struct uv_loop_s *loop);
@@ -62,6 +66,9 @@ void job_start(struct job *job);
 uint32_t task_new(void);
 void task_done(uint32_t task);
 void task_wait(uint32_t task, const struct fuse_in_header *in, const char *payload, size_t size);
+/* Somebody got a signal while its request waits. */
+void jobs_interrupt(uint64_t unique);
+void export_jobs(napi_env env, napi_value exports);
 
 struct request {
   struct job job;
@@ -100,6 +107,7 @@ void decide_forget(uint64_t node, uint64_t count);
 /* Settles a promise with a number, from a job's `finish`. */
 void call_scope(napi_env env, napi_deferred told, double number);
 void reply_entry_of(const struct fuse_in_header *in, const struct fuse_attr *attr, uint64_t node, uint64_t generation);
+void reply_offset(const struct fuse_in_header *in, int64_t offset);
 void reply_absent(const struct fuse_in_header *in);
 
 /* listing.c: the entries of an open directory, in the kernel's own records. */

@@ -6,6 +6,13 @@ const DIRECTORY = 1;
 const WHITEOUT = 2;
 const HIDES_ALL = 'y'.charCodeAt(0);
 
+/** OCI's marks (image-spec, layer.md): `.wh.NAME` hides NAME in the layers below, and the other all that they have. */
+const OCI = '.wh.';
+const OCI_OPAQUE = '.wh..wh..opq';
+
+/** How the lowers of this process's union are to be read. */
+export const rules = { oci: false };
+
 /** What a directory of one layer holds. */
 export interface Listing {
   readonly layer: number;
@@ -38,9 +45,14 @@ export function merge(listings: readonly Listing[]): Merged {
     readonly hides: boolean;
   }
   const names = new Map<string, Name>();
-  for (const [listing, { layer, names: listed, kinds }] of listings.entries())
+  for (const [listing, { layer, names: listed, kinds }] of listings.entries()) {
+    const marks: string[] = [];
     for (const [index, name] of listed.entries()) {
       const kind = kinds[index];
+      if (rules.oci && name.startsWith(OCI)) {
+        marks.push(name.slice(OCI.length));
+        continue;
+      }
       const known = names.get(name);
       if (!known)
         names.set(name, {
@@ -53,6 +65,13 @@ export function merge(listings: readonly Listing[]): Merged {
       else if (!known.ended && kind === DIRECTORY) known.layers.push(layer);
       else known.ended = true;
     }
+    // Not in their own layer: what it has beside a mark is what came instead.
+    for (const name of marks) {
+      const known = names.get(name);
+      if (known) known.ended = true;
+      else names.set(name, { listing, index: 0, layers: [], ended: true, hides: true });
+    }
+  }
   const picks: number[] = [];
   const directories = new Map<string, Uint32Array>();
   let count = 0;
@@ -88,7 +107,10 @@ export function read(entry: number, layers: Uint32Array, above: (layer: number) 
       parts.push(part);
       scans.push(scan(part));
       suspects += slot(SCAN_SUSPECTS);
-      if (slot(SCAN_OPAQUE) === HIDES_ALL) break;
+      const opaque = slot(SCAN_OPAQUE) === HIDES_ALL;
+      const marked = rules.oci ? ociMarks(scans.at(-1) ?? 0, layer) : [];
+      suspects += marked.length;
+      if (opaque || marked.includes(OCI_OPAQUE)) break;
     }
   } catch (error) {
     for (const one of scans) union.dropScan(one);
@@ -121,6 +143,9 @@ export function scanned(one: number, layer: number): Listing {
   const kinds = new Uint8Array(counts.get(one) ?? 0);
   return { layer, names: union.names(one, kinds), kinds };
 }
+
+const ociMarks = (one: number, layer: number): string[] =>
+  scanned(one, layer).names.filter(name => name.startsWith(OCI));
 
 export function keep({ entry, parts, scans, picks, count }: Compiled): void {
   check(union.keep(entry, parts, scans, picks, count));

@@ -15,8 +15,8 @@ import {
 } from './control.ts';
 import { listenAt, onLines } from './control-socket.ts';
 import { mountDetached } from './detached.ts';
-import { unmountSource } from './mounted.ts';
 import type { Prepared } from './lowers.ts';
+import { unmountSource } from './mounted.ts';
 import { type Served, serveUnion } from './serve.ts';
 
 interface Lower {

@@ -16,7 +16,7 @@ import {
 } from './flags.ts';
 import { hold, PASSED } from './handles.ts';
 import { find } from './lookup.ts';
-import { OPAQUE, setMark } from './marks.ts';
+import { IMPURE, OPAQUE, setMark } from './marks.ts';
 import { union } from './native.ts';
 import { fresh, type Node } from './node.ts';
 import { GID, NODE, STAT_GID, STAT_MODE, STAT_UID, setSlot, shownInode, slot, UID, UMASK } from './slots.ts';
@@ -55,7 +55,8 @@ function inCradle(tree: Tree, parent: Node, build: Build, use: (made: Place) => 
   check(union.mkdir(...cradle, 0o700));
   let fd = -1;
   try {
-    check(union.chown(...cradle, slot(STAT_UID), slot(STAT_GID)));
+    // An ordinary user gives nothing to a group that is not his.
+    unless(union.chown(...cradle, slot(STAT_UID), slot(STAT_GID)), ...(tree.squash ? [EPERM] : []));
     check(union.chmod(...cradle, slot(STAT_MODE) & 0o7777));
     const acl = unless(union.getxattr(...from, 'system.posix_acl_default'), ENODATA, EOPNOTSUPP);
     if (typeof acl === 'string') check(union.setxattr(...cradle, 'system.posix_acl_default', acl, 0));
@@ -166,6 +167,8 @@ export function link(tree: Tree, node: Node, parent: Node, name: string): Node {
   copyUp(tree, node);
   const source = tree.place(node);
   make(tree, parent, name, place => check(union.link(...source, ...place)));
+  // The number that it shows is asked for there, too.
+  if (node.inode !== null) setMark(tree, [tree.upper(parent), ''], IMPURE, 'y');
   tree.alias(node, parent, name);
   check(union.stat(...tree.place(node), 0));
   tree.linked.set(shownInode(), node);

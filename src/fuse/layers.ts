@@ -1,7 +1,15 @@
 import { type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { AT_FDCWD, MOUNT_ATTR_RDONLY, native, OPEN_TREE_CLONE } from '../kernel/index.ts';
+import {
+  AT_FDCWD,
+  MOUNT_ATTR_RDONLY,
+  type Mount,
+  native,
+  OPEN_TREE_CLONE,
+  readMountinfo,
+} from '../kernel/index.ts';
+import { rules } from './compile.ts';
 import { Errno } from './errno.ts';
 import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, O_RDONLY } from './flags.ts';
 import { type Lower, Lowers } from './lowers.ts';
@@ -14,19 +22,29 @@ const AT_EMPTY_PATH = 0x1000;
 const MOUNT_ATTR_NOATIME = 0x10;
 
 /** Opens the layers of a union and makes its work directory ready. Throws what the user can do something about. */
-export function openTree(options: UnionOptions, given: readonly Lower[], generation: number): { tree: Tree; lowers: Lowers; space: number } {
+export function openTree(
+  options: UnionOptions,
+  given: readonly Lower[],
+  generation: number,
+): { tree: Tree; lowers: Lowers; space: number } {
   const { upper, userxattr, volatile } = options;
   requireLayers(options);
   const root = upper && opened(upper.upper, O_PATH | O_DIRECTORY);
   const fds = [...options.lowers.map(path => ({ fd: openLower(path) })), ...given];
+  // A stack takes over an upper that an overlay had so far, and makes that one read-only.
+  if (upper && given.length === 0) refuseOverlays(upper);
   const work = upper && openWork(upper.upper, upper.work, volatile);
   const prefix = userxattr ? 'user.overlay.' : 'trusted.overlay.';
-  union.prefix(prefix);
+  // Root, of a user namespace too, can give files away; nobody else can.
+  const squash = process.getuid?.() !== 0;
+  union.prefix(prefix, Number(squash));
+  rules.oci = options.oci ?? false;
   const lowers = new Lowers(root, fds, generation);
   const tree = new Tree({
     upper: root !== null && work !== null ? { root, work } : null,
     prefix,
     durable: !volatile,
+    squash,
   });
   return { tree, lowers, space: root ?? fds[0]?.fd ?? -1 };
 }
@@ -109,7 +127,29 @@ function openWork(upper: string, work: string, volatile: boolean): number {
   return ours;
 }
 
-/** Held until the process ends. The kernel's own overlays are asked for by their mounts' options, elsewhere. */
+/** The kernel would not stop us, and what two make of one upper is not defined. Those of other mount namespaces are not seen. */
+function refuseOverlays({ upper, work }: { upper: string; work: string }): void {
+  const used = overlaysIn(readMountinfo());
+  for (const path of [upper, work]) {
+    const { dev, ino } = statSync(path);
+    if (used.some(directory => directory.dev === dev && directory.ino === ino))
+      throw new NanolinError(
+        'busy',
+        `${path} is in use by an overlay of the kernel`,
+        'unmount that one first',
+      );
+  }
+}
+
+function overlaysIn(mounts: readonly Mount[]): Stats[] {
+  const options = mounts.flatMap(({ type, superOptions }) => (type === 'overlay' ? superOptions : []));
+  return options.flatMap(option => {
+    const [, path] = /^(?:upper|work)dir=(\/.*)$/s.exec(option) ?? [];
+    return (path !== undefined && statSync(path, { throwIfNoEntry: false })) || [];
+  });
+}
+
+/** Held until the process ends. */
 function claim(path: string): void {
   const fd = opened(path, O_RDONLY | O_DIRECTORY);
   if (!native.flockTry(fd, true))

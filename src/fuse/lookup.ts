@@ -22,7 +22,13 @@ export function find(tree: Tree, parent: Node, name: string, below = false): Fou
       if (isWhiteout(tree, place, parent.marked)) return null;
       return (slot(STAT_MODE) & S_IFMT) === S_IFDIR
         ? upperDirectory(tree, parent, name, place)
-        : { directory: false, upper: true, lower: -1, marked: false, inode: inodeOfFile(tree, parent, place) };
+        : {
+            directory: false,
+            upper: true,
+            lower: -1,
+            marked: false,
+            inode: inodeOfFile(tree, parent, place),
+          };
     }
   }
   const lower = tree.lowerChild(parent, name);

@@ -25,8 +25,8 @@ export interface UnionNative {
     entries: Int32Array,
   ): number;
 
-  /** `trusted.overlay.` or `user.overlay.`, for the marks in the lowers. */
-  prefix(prefix: string): number;
+  /** `trusted.overlay.` or `user.overlay.`, for the marks in the lowers; with `squash` what they hold belongs to this process's user. */
+  prefix(prefix: string, squash: number): number;
   /** A layer's root, which is its own from now on; `system` is its file system's number in the union. */
   layer(fd: number, system: number): number;
   dropLayer(layer: number): number;
@@ -83,6 +83,8 @@ export interface UnionNative {
   showing(generation: number): number;
   lastShown(entry: number): number;
   held(): { inodes: BigUint64Array; generations: Uint32Array };
+  /** Requests whose caller got a signal while they wait, and is being killed now. */
+  answerDying(): number;
   /** Tells the kernel what it has to forget; resolves when it has. */
   notify(): Promise<number>;
 
@@ -116,10 +118,11 @@ export interface UnionNative {
   umask(mask: number): number;
   /** All data with its holes, and the size. */
   copy(from: number, to: number): number;
-  /** The same by a worker, which closes `from`, and flushes with `sync`: the task. */
-  copyLater(from: number, to: number, sync: number, slow: number): number;
-  /** 0 or -errno of a task that is done, once; 1 while it is not. */
-  copied(task: number): number;
+  /** By a worker: the data to `to`, where that is a descriptor, flushed with `sync`, and what `fetched` returns. The task. */
+  fetchLater(fd: number, name: string, to: number, sync: number, slow: number): number;
+  /** Names and values of attributes in turn, a link's target under an empty name, of a task that is done, once; -errno; 1 while it is not. */
+  fetched(task: number): string[] | number;
+  lseek(fd: number, offset: number, whence: number): number;
   /** Without . and .. ; types are DT_*. */
   list(fd: number, system: number): Listed | number;
 }

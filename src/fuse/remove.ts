@@ -11,12 +11,12 @@ import { whiteOut, whiteOutDirectory } from './whiteout.ts';
 export function unlink(tree: Tree, parent: Node, name: string): number {
   const found = visible(tree, parent, name);
   if (found.directory) fail(EISDIR);
-  const gone = tree.parting(parent, name, found);
   copyUp(tree, parent);
+  using parting = tree.parting(parent, name, found);
   const place: Place = [tree.upper(parent), name];
   if (find(tree, parent, name, true)) whiteOut(tree, place);
   else check(union.unlink(...place, 0));
-  gone();
+  parting.gone();
   return 0;
 }
 
@@ -24,9 +24,9 @@ export function rmdir(tree: Tree, parent: Node, name: string): number {
   const found = visible(tree, parent, name);
   if (!found.directory) fail(ENOTDIR);
   if (!isEmpty(tree, parent, name, found)) fail(ENOTEMPTY);
-  const gone = tree.parting(parent, name, found);
-  const known = parent.children?.get(name);
   copyUp(tree, parent);
+  using parting = tree.parting(parent, name, found);
+  const known = parent.children?.get(name);
   const place: Place = [tree.upper(parent), name];
   const hides = find(tree, parent, name, true) !== null;
   if (!found.upper) whiteOut(tree, place);
@@ -38,7 +38,7 @@ export function rmdir(tree: Tree, parent: Node, name: string): number {
     discard(temporary);
   }
   if (known) tree.closeDirectory(known);
-  gone();
+  parting.gone();
   return 0;
 }
 

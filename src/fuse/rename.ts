@@ -80,7 +80,7 @@ function replace(tree: Tree, from: Alias, to: Alias, source: Found, target: Foun
     [tree.upper(from.parent), from.name],
     [tree.upper(to.parent), to.name],
   ];
-  const gone = target ? tree.parting(to.parent, to.name, target) : null;
+  using parting = target ? tree.parting(to.parent, to.name, target) : null;
   const replaced = to.parent.children?.get(to.name);
   const moving = from.parent.children?.get(from.name);
   if (target?.directory && target.upper) empty(tree, into);
@@ -92,7 +92,7 @@ function replace(tree: Tree, from: Alias, to: Alias, source: Found, target: Foun
     if (!leavesHole) check(union.unlink(...at, 0));
   } else check(union.rename(...at, ...into, leavesHole ? RENAME_WHITEOUT : 0));
   if (replaced?.directory) tree.closeDirectory(replaced);
-  gone?.();
+  parting?.gone();
   if (moving) tree.moved(moving, from, to);
 }
 

@@ -10,6 +10,7 @@ import { open } from './open.ts';
 import { readdir } from './readdir.ts';
 import { rmdir, unlink } from './remove.ts';
 import { rename } from './rename.ts';
+import { seek } from './seek.ts';
 import { ARGUMENT, setSlot, slot, TASK } from './slots.ts';
 import type { Tree } from './tree.ts';
 import { getxattr, listxattr, removexattr, setxattr } from './xattr.ts';
@@ -38,6 +39,7 @@ const opcodes = {
   44: 'readdir',
   30: 'fsyncdir',
   35: 'create',
+  46: 'lseek',
   45: 'rename',
   51: 'tmpfile',
   4096: 'compile',
@@ -97,6 +99,7 @@ const answers: Answers = {
     union.close(fd);
     return result;
   },
+  lseek: (tree, id) => seek(tree.node(id), argument(0), argument(1), argument(2)),
   create: (tree, id, name) => present(tree, createFile(tree, tree.node(id), name, argument(0), argument(1))),
   tmpfile: (tree, id) => present(tree, createTemporary(tree, tree.node(id), argument(0), argument(1))),
 };

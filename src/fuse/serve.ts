@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
+import { dropAbandoned } from './copy-up.ts';
 import { openTree } from './layers.ts';
 import type { Lower, Prepared } from './lowers.ts';
 import { mountOf, unmount } from './mounted.ts';
@@ -25,7 +26,7 @@ export interface Served {
 const LIFETIME_SECONDS = 3600;
 const INIT = 26;
 const END = 0;
-/** Between two looks for descriptors that are not used. */
+/** Between two looks for what nobody needs any more. */
 const IDLE_MS = 1500;
 /** How long the kernel may take to answer a mount. */
 const READY_MS = 10_000;
@@ -71,7 +72,11 @@ export async function serveUnion(
     mount.mount(error => error && reject(refused(error, target)));
   });
   await Promise.race([usable, failed]);
-  const tidy = setInterval(() => union.closeUnused(), IDLE_MS);
+  const tidy = setInterval(() => {
+    union.closeUnused();
+    union.answerDying();
+    dropAbandoned(tree);
+  }, IDLE_MS);
   ended.then(() => clearInterval(tidy));
   const mounted = mountOf(target);
   return {

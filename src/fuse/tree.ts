@@ -1,5 +1,5 @@
 import { compile } from './compile.ts';
-import type { Copy } from './copy-up.ts';
+import type { Fetch } from './copy-up.ts';
 import { check, ENOENT, EROFS, ESTALE, fail } from './errno.ts';
 import { O_DIRECTORY, O_PATH } from './flags.ts';
 import { find } from './lookup.ts';
@@ -16,6 +16,10 @@ const ROOT = 1;
 /** Descriptors of directories that stay open between requests. */
 const OPEN_DIRECTORIES = 2048;
 
+export interface Parting extends Disposable {
+  gone(): void;
+}
+
 export const nodeOfEntry = (entry: number): number => (entry === 0 ? ROOT : LOWER_NODE + entry);
 
 export interface TreeOptions {
@@ -25,6 +29,8 @@ export interface TreeOptions {
   readonly prefix: string;
   /** Are copied files flushed before they become visible? */
   readonly durable: boolean;
+  /** Everything in the lowers belongs to who serves: an ordinary user can give nothing away. */
+  readonly squash: boolean;
 }
 
 /**
@@ -35,22 +41,24 @@ export class Tree {
   readonly work: number | null;
   readonly prefix: string;
   readonly durable: boolean;
+  readonly squash: boolean;
   readonly handles = new Map<number, Handle>();
   readonly #nodes = new Map<number, Node>();
   /** Which node answers for an entry. */
   readonly #claimed = new Map<number, Node>();
   /** Objects of the upper with several names, by inode: one node for them all. */
   readonly linked = new Map<bigint, Node>();
-  /** Data that workers are copying up. */
-  readonly copies = new Map<Node, Copy>();
+  /** What workers read for copies. */
+  readonly fetches = new Map<Node, Fetch>();
   readonly #open = new Set<Node>();
   #next = 2;
   #temporary = 0;
 
-  constructor({ upper, prefix, durable }: TreeOptions) {
+  constructor({ upper, prefix, durable, squash }: TreeOptions) {
     this.work = upper?.work ?? null;
     this.prefix = prefix;
     this.durable = durable;
+    this.squash = squash;
     if (upper === null) return;
     const root = this.#put(ROOT, null, '', { ...fresh(true), lower: 0 });
     root.fd = upper.root;
@@ -89,12 +97,7 @@ export class Tree {
   }
 
   add(parent: Node, name: string, found: Found): Node {
-    const node = this.#put(
-      found.lower >= 0 ? nodeOfEntry(found.lower) : this.#next++,
-      parent,
-      name,
-      found,
-    );
+    const node = this.#put(found.lower >= 0 ? nodeOfEntry(found.lower) : this.#next++, parent, name, found);
     if (found.lower >= 0) this.claim(found.lower, node);
     if (name !== '') parent.children?.set(name, node);
     return node;
@@ -155,17 +158,17 @@ export class Tree {
   }
 
   /**
-   * Before `name` goes away: what the kernel holds of it stays reachable by another name or by a descriptor. Returns what to do when the
+   * Before `name` goes away: what the kernel holds of it stays reachable by another name or by a descriptor. `gone` is to be called when the
    * name is gone in truth.
    */
-  parting(parent: Node, name: string, found: Found | null): () => void {
+  parting(parent: Node, name: string, found: Found | null): Parting {
     const node = this.held(parent, name, found);
-    if (!node) return () => {};
+    if (!node) return { gone() {}, [Symbol.dispose]() {} };
     const is = (alias: Alias) => alias.parent === parent && alias.name === name;
     const other = node.aliases?.find(alias => !is(alias));
     const first = node.parent === parent && node.name === name;
-    const kept = first && !other ? check(union.open(...this.place(node), O_PATH, 0)) : -1;
-    return () => {
+    let kept = first && !other ? check(union.open(...this.place(node), O_PATH, 0)) : -1;
+    const gone = () => {
       parent.children?.delete(name);
       if (!first) node.aliases = node.aliases?.filter(alias => !is(alias)) ?? null;
       else if (other) {
@@ -173,7 +176,14 @@ export class Tree {
         node.parent = other.parent;
         node.name = other.name;
       } else node.orphan = kept;
+      kept = -1;
       if (node.lookups === 0) this.forget(node, 0);
+    };
+    return {
+      gone,
+      [Symbol.dispose]() {
+        if (kept >= 0) union.close(kept);
+      },
     };
   }
 

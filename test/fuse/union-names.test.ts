@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { needs } from '../needs.ts';
 import { nameLayers, nameScript, opaque } from './name-operations.ts';
 import { difference, long, play, type Script, seeds, shortened } from './script.ts';
-import { type Backend, digest, makeUnion, noUnion, over, run, tree, type Union } from './union.ts';
+import { type Backend, digest, makeUnion, noUnion, over, run, timeless, type Union } from './union.ts';
 
 const test = suite('union: random operations on names');
 const [runs, steps] = long ? [6, 12_000] : [2, 1500];
@@ -113,13 +113,12 @@ function mountOther({ backend, lowers, upper, work, merged }: Union): void {
 
 /** Names, types, modes, owners, contents, targets, links and attributes; no times, no numbers. */
 function walk(directory: string): string[] {
-  const lines = tree(directory).map(line => line.split(' ').toSpliced(5, 1).join(' '));
   const attributes = execFileSync('getfattr', ['-R', '-P', '-h', '-d', '-e', 'hex', '.'], {
     cwd: directory,
     encoding: 'utf8',
   });
   return [
-    ...lines,
+    ...timeless(directory),
     ...attributes
       .split('\n\n')
       .map(each => each.split('\n').sort().join(' '))

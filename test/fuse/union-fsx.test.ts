@@ -28,8 +28,7 @@ for (const backend of ['kernel', 'fuse'] as const)
 
 /** What a script shows of a union and not of a plain directory, or null. */
 async function disagreement(backend: Backend, script: Script): Promise<string | null> {
-  await using union = await makeUnion(backend, [fsxFiles]);
-  await union.unmount();
+  await using union = await makeUnion(backend, [fsxFiles], null);
   execFileSync('truncate', ['-s', '150000', `${union.lowers[0]}/sparse`]);
   const plain = `${union.scratch}/plain`;
   execFileSync('cp', ['-a', union.lowers[0] ?? '', plain]);

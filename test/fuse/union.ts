@@ -66,10 +66,11 @@ export function contract(
   }
 }
 
+/** Mounted with `options`, plainly over its layers, or not yet. */
 export async function makeUnion(
   backend: Backend,
   lowers: readonly Files[],
-  options?: string,
+  options?: string | null,
 ): Promise<Union> {
   const scratch = mkdtempSync(join(tmpdir(), 'nanolin-union-'));
   const directory = (name: string) => {
@@ -111,7 +112,7 @@ export async function makeUnion(
       execFileSync('rm', ['-rf', scratch]);
     },
   };
-  await union.mount(options ?? plain);
+  if (options !== null) await union.mount(options ?? plain);
   return union;
 }
 

@@ -215,6 +215,13 @@ itReads('a program that shows an image may be killed or hang: the next one is st
     assert.ok(showing().some(other => other !== pid));
     if (signal === 'SIGSTOP') process.kill(pid, 'SIGKILL');
   }
+  // Nobody has it open any more, and whoever writes next sees to it.
+  attached(somebody, { FORCE: 'no-image-fuse' });
+  assert.equal([showing(), readdirSync(somebody.paths.images)], [[], []]);
+  assert.is(somebody.node(attach, [], { FAULT: 'attach:mounted' }).signal, 'SIGKILL');
+  assert.is(showing().length, 1);
+  attached(somebody, { FORCE: 'no-image-fuse' });
+  assert.equal([showing(), readdirSync(somebody.paths.images)], [[], []]);
 });
 
 it('the cache of trees: made whole or not at all, and a tree that was touched is made again', async () => {

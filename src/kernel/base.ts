@@ -1,6 +1,6 @@
-import { AT_FDCWD, MNT_DETACH, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW } from './constants.ts';
+import { AT_FDCWD, AT_RECURSIVE, MNT_DETACH, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW } from './constants.ts';
 import { native } from './native.ts';
-import { refusal } from './refusal.ts';
+import { refusal, saidAny } from './refusal.ts';
 import { inScratch } from './scratch.ts';
 
 /**
@@ -17,4 +17,21 @@ export function openBase(target: string, covers: number): number {
   } catch (error) {
     throw refusal(error, 'mount-failed', `the base under ${target} cannot be reached`);
   }
+}
+
+/**
+ * What is mounted inside the base of a target, as a detached clone with all that is mounted in it in turn; null when nothing is mounted
+ * there.
+ */
+export function openNestedInBase(target: string, covers: number, mountPoint: string): number | null {
+  return inScratch(scratch => {
+    for (let i = 0; i < covers; i++) native.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW, scratch);
+    try {
+      if (!native.statxMount(AT_FDCWD, mountPoint, 0, scratch).root) return null;
+      return native.openTree(AT_FDCWD, mountPoint, OPEN_TREE_CLONE | AT_RECURSIVE, scratch);
+    } catch (error) {
+      if (saidAny(error, 'ENOENT', 'ENOTDIR')) return null;
+      throw error;
+    }
+  });
 }

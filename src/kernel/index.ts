@@ -1,6 +1,6 @@
 export { type Attached, attachImage } from './attach.ts';
 export { type Backend, chooseBackend } from './backend.ts';
-export { openBase } from './base.ts';
+export { openBase, openNestedInBase } from './base.ts';
 export * from './constants.ts';
 export { Descriptor } from './descriptor.ts';
 export { openEmpty } from './empty.ts';

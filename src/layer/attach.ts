@@ -39,20 +39,22 @@ export async function attachLayer(ctx: Context, wanted: Wanted): Promise<Attache
 }
 
 async function firstWay(ctx: Context, wanted: Wanted, image: OpenImage): Promise<AttachedLayer> {
-  const closed: string[] = [];
+  const closed: NanolinError[] = [];
   for (const way of [byKernel, byProgram, byExtracting]) {
     try {
       return await way(ctx, wanted, image);
     } catch (error) {
       if (!(error instanceof NanolinError) || !isClosed(error)) throw error;
       ctx.log.debug({ image: wanted.image, error: error.message }, 'the next way is tried');
-      closed.push(error.message);
+      closed.push(error);
     }
   }
+  // Where the programs are there and fail, it is this image's fault: the others can go on without it.
+  const failed = closed.some(({ code }) => code === 'command-failed');
   throw new NanolinError(
-    'needs-rights',
-    `the image of ${wanted.name} cannot be read in any way: ${closed.join('; ')}`,
-    'see `nanolin doctor`',
+    failed ? 'mount-failed' : 'needs-rights',
+    `the image of ${wanted.name} cannot be read: ${closed.map(({ message }) => message).join('; ')}`,
+    closed.find(({ code }) => code === 'needs-program')?.hint ?? 'see `nanolin doctor`',
   );
 }
 

@@ -96,9 +96,7 @@ function fingerprint(tree: string): string {
   const hash = createHash('sha256');
   const visit = (path: Buffer) => {
     const stat = lstatSync(path, { bigint: true });
-    hash.update(
-      `${stat.dev}:${stat.ino}:${stat.mode}:${stat.uid}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}\n`,
-    );
+    hash.update(`${stat.ino}:${stat.mode}:${stat.uid}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}\n`);
     if (!stat.isDirectory()) return;
     for (const name of readdirSync(path, { encoding: 'buffer' }).sort(Buffer.compare))
       visit(Buffer.concat([path, Buffer.from('/'), name]));

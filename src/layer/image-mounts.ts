@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import {
@@ -43,7 +43,11 @@ export async function mountForReading(
   // A file of the same content is another file: what was written into the old one would still be shown.
   const mark = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
   const place = join(ctx.paths.images, `${digest}-${mark}`);
-  if (mountAt(place) && !(await answers(ctx, place))) await unmount(ctx, place, 'lazily');
+  if (mountAt(place) && !(await answers(ctx, place))) {
+    await unmount(ctx, place, 'lazily');
+    if (mountAt(place))
+      throw new NanolinError('command-failed', `what is mounted on ${place} is dead and stays`);
+  }
   if (!mountAt(place)) {
     mkdirSync(place, { recursive: true, mode: 0o700 });
     // The descriptor is its standard input, which it gives up once it stays in the background.
@@ -58,11 +62,13 @@ export async function mountForReading(
 
 /** Takes off what no stack has open any more, and what a crash left. */
 export async function releaseImageMounts(ctx: Context): Promise<void> {
-  for (const name of namesIn(ctx.paths.images)) {
-    const place = join(ctx.paths.images, name);
-    if (mountAt(place)) await unmount(ctx, place, (await answers(ctx, place)) ? 'unused' : 'lazily');
-    if (!mountAt(place)) rmdirSync(place);
-  }
+  const places = namesIn(ctx.paths.images).map(name => join(ctx.paths.images, name));
+  await Promise.all(
+    places.map(async place => {
+      if (mountAt(place)) await unmount(ctx, place, 'unused');
+      if (!mountAt(place)) rmSync(place, { recursive: true, force: true });
+    }),
+  );
 }
 
 /** Where we may mount, a clone of our own, so that the one below run/ can go; else the directory, which keeps it busy. */

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { asNanolinError, type ErrorCode, NanolinError } from '../error/index.ts';
 import { type Backend as ChosenBackend, native, readMountinfo } from '../kernel/index.ts';
@@ -239,7 +240,10 @@ class Run implements Disposable {
 
   release(): void {
     this.ctx.at('switch:release');
-    releaseUppers(this.ctx, this.mounts(), replacedBy(this.moves));
+    const replaced = replacedBy(this.moves);
+    releaseUppers(this.ctx, this.mounts(), replaced);
+    // Who ends by himself takes it along.
+    for (const old of replaced) if (old.server && !isServed(old)) rmSync(old.server.socket, { force: true });
   }
 
   unstage(): void {

@@ -49,7 +49,7 @@ export class FuseMounter implements Mounter {
     this.#userxattr = userxattr;
     this.#covering = covering;
     this.#parts = new Parts(ctx);
-    this.#placement = new Placement(covering);
+    this.#placement = new Placement(covering, ctx.log);
   }
 
   get ways(): Readonly<Record<string, string>> {

@@ -28,7 +28,7 @@ export class KernelMounter implements Mounter {
     this.#ctx = ctx;
     this.#options = userxattr ? ['userxattr'] : [];
     this.#parts = new Parts(ctx);
-    this.#placement = new Placement(covering);
+    this.#placement = new Placement(covering, ctx.log);
   }
 
   get ways(): Readonly<Record<string, string>> {

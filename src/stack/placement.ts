@@ -10,9 +10,11 @@ import {
   O_DIRECTORY,
   O_PATH,
   OPEN_TREE_CLONE,
+  openNestedInBase,
   type SysError,
   saidAny,
 } from '../kernel/index.ts';
+import type { Log } from '../state/index.ts';
 import type { Covering, StepOf, Swapped } from './mounter.ts';
 import type { MountRecord, Move } from './record.ts';
 
@@ -33,14 +35,16 @@ export class Placement implements Disposable {
   /** How a stack came to its place; null where none was replaced. */
   way: string | null = null;
   readonly #covering: Covering;
+  readonly #log: Log;
   readonly #fds: number[] = [];
   readonly #ready = new Map<string, Ready>();
   /** Clones of nested mounts that the kernel would not put into a detached tree, and those that go back to a bare base. */
   readonly #late: Nested[] = [];
   readonly #oldRoots = new Map<string, number>();
 
-  constructor(covering: Covering) {
+  constructor(covering: Covering, log: Log) {
     this.#covering = covering;
+    this.#log = log;
   }
 
   /** The descriptor is the caller's, and has to live as long. */
@@ -49,7 +53,8 @@ export class Placement implements Disposable {
   }
 
   carry(step: StepOf<'carry'>): void {
-    const clone = native.openTree(AT_FDCWD, step.mountPoint, OPEN_TREE_CLONE | AT_RECURSIVE);
+    const clone = this.#cloneOf(step);
+    if (clone === null) return;
     this.#fds.push(clone);
     const next = this.#ready.get(step.target);
     const late = { fd: clone, target: step.target, mountPoint: step.mountPoint };
@@ -123,6 +128,19 @@ export class Placement implements Disposable {
 
   [Symbol.dispose](): void {
     for (const fd of this.#fds.splice(0)) native.close(fd);
+  }
+
+  /** Nobody walks through a stack that nobody serves. What was there before it is in the base still; what was not is lost with it. */
+  #cloneOf({ target, mountPoint, covers }: StepOf<'carry'>): number | null {
+    try {
+      return native.openTree(AT_FDCWD, mountPoint, OPEN_TREE_CLONE | AT_RECURSIVE);
+    } catch (error) {
+      if (!saidAny(error, 'ENOTCONN')) throw error;
+    }
+    const inBase = openNestedInBase(target, covers, mountPoint);
+    if (inBase === null)
+      this.#log.warn({ mountPoint }, 'what was mounted there is lost with the stack that nobody serves');
+    return inBase;
   }
 
   /** Adds to `refused` those under which the kernel does not mount. */

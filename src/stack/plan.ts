@@ -30,7 +30,13 @@ export type Step =
       readonly inside: boolean;
     }
   | { readonly do: 'writers'; readonly target: string; readonly policy: Writers }
-  | { readonly do: 'carry'; readonly target: string; readonly mountPoint: string }
+  | {
+      readonly do: 'carry';
+      readonly target: string;
+      readonly mountPoint: string;
+      /** Mounts of ours over the base. */
+      readonly covers: number;
+    }
   | { readonly do: 'intend'; readonly generation: Generation }
   | { readonly do: 'swap'; readonly moves: readonly PlannedMove[] }
   | { readonly do: 'record'; readonly generation: number }
@@ -104,7 +110,8 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
       nosuid: !base,
       inside,
     });
-    for (const mountPoint of fact.nested) assembly.push({ do: 'carry', target: target.path, mountPoint });
+    for (const mountPoint of fact.nested)
+      assembly.push({ do: 'carry', target: target.path, mountPoint, covers: fact.covers.length });
     moves.push({
       target: target.path,
       how: inside ? 'inside' : top === undefined ? 'onto' : facts.beneath ? 'beneath' : 'after',
@@ -118,7 +125,8 @@ export function planSwitch(facts: Facts, wanted: Generation): SwitchPlan {
     if (fact.covers.length === 0 || staying.has(fact.path)) continue;
     moves.push({ target: fact.path, how: 'off' });
     for (const mountPoint of fact.nested)
-      if (!fact.hidden.includes(mountPoint)) assembly.push({ do: 'carry', target: fact.path, mountPoint });
+      if (!fact.hidden.includes(mountPoint))
+        assembly.push({ do: 'carry', target: fact.path, mountPoint, covers: fact.covers.length });
     if (fact.covers[0]?.upper) writable.push(fact.path);
   }
   if (moves.length === 0) return { kept, moves, steps: [{ do: 'record', generation: wanted.number }] };

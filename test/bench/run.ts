@@ -13,7 +13,10 @@ const benches: Readonly<Record<string, () => Promise<{ run(scratch: string): Pro
   'path-index': () => import('./path-index.ts'),
   hashing: () => import('./hashing.ts'),
   union: () => import('./union.ts'),
+  soak: () => import('./soak.ts'),
 };
+/** Half an hour, when it is asked for. */
+const long = ['soak'];
 
 const scratchVariable = 'NANOLIN_BENCH_SCRATCH';
 const names = process.argv.slice(2);
@@ -21,7 +24,8 @@ const scratch = process.env[scratchVariable];
 
 if (scratch) {
   for (const name of names) await (await benches[name]?.())?.run(scratch);
-} else await runInNamespace(names.length > 0 ? names : Object.keys(benches));
+} else
+  await runInNamespace(names.length > 0 ? names : Object.keys(benches).filter(name => !long.includes(name)));
 
 /**
  * Each bench runs in a mount namespace that ends with it, so that its mounts and loop devices end too, however it ends; what it

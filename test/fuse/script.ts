@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { program } from '../programs/build.ts';
 
 /** Lines for test/programs/operate.c. */
@@ -28,6 +29,20 @@ export function play({ path, marked }: Place, script: Script): string[] {
     killSignal: 'SIGKILL',
   });
   return [...stdout.split('\n').slice(0, -1), ...(signal ? [`ended by ${signal}`] : [])];
+}
+
+/** The same beside others. */
+export async function playAlong({ path, marked }: Place, script: Script): Promise<string[]> {
+  const child = spawn(program('operate'), [...(marked ? ['--marked'] : []), path], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('latin1').on('data', (part: string) => {
+    output += part;
+  });
+  child.stdin.on('error', () => {}).end(`${script.join('\n')}\n`);
+  await once(child, 'close');
+  return output.split('\n').slice(0, -1);
 }
 
 export function difference(union: readonly string[], plain: readonly string[]): Difference | null {

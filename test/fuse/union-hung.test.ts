@@ -23,8 +23,7 @@ const slow: Files = {
 
 /** The union of one layer that works and, below it, one that can be stopped; `body` runs while it stands still. */
 async function standing(body: (union: Union, layer: Faulty) => Promise<void>): Promise<void> {
-  await using union = await makeUnion('fuse', [quick, slow]);
-  await union.unmount();
+  await using union = await makeUnion('fuse', [quick, slow], null);
   await using layer = await faulty(union.lowers[1] ?? '', `${union.scratch}/slow-layer`);
   await union.mount(over([union.lowers[0] ?? '', layer.path], union.scratch));
   // Which names both layers have is known from here on.

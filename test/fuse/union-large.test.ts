@@ -31,8 +31,7 @@ const it = needs(test, noUnion);
 
 // The kernel's own (6.18) fills the holes on ext4: five gigabytes.
 it('25 a file beyond 2 and 4 GiB is copied up whole, with its holes', async () => {
-  await using union = await makeUnion('fuse', [{ f: '' }]);
-  await union.unmount();
+  await using union = await makeUnion('fuse', [{ f: '' }], null);
   const low = `${union.scratch}/low`;
   mkdirSync(low);
   const marks = [2 ** 31 - 2, 2 ** 31 + 4096, 2 ** 32 - 2, 2 ** 32 + 8192, 5 * 2 ** 30];

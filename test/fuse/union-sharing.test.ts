@@ -1,12 +1,9 @@
 // limit: 300s
 /** The crowd of 78 works for 4 seconds on each mount, and for a minute with NANOLIN_LONG=1. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { program } from '../programs/build.ts';
 import { nameLayers, nameScript } from './name-operations.ts';
-import { long } from './script.ts';
+import { long, playAlong } from './script.ts';
 import { contract, names, python, tree } from './union.ts';
 
 const test = suite('union: several processes, and what they share');
@@ -135,7 +132,7 @@ contract(
       const end = performance.now() + SECONDS * 1000;
       for (let seed = who; performance.now() < end; seed += 6) {
         const script = nameScript(seed, 1000, union.backend === 'fuse');
-        for (const line of await played(union.merged, script))
+        for (const line of await playAlong({ path: union.merged }, script))
           answers.set(line, (answers.get(line) ?? 0) + 1);
       }
       return answers;
@@ -154,16 +151,5 @@ contract(
     assert.equal(tree(union.merged), before);
   },
 );
-
-async function played(directory: string, script: readonly string[]): Promise<string[]> {
-  const child = spawn(program('operate'), [directory], { stdio: ['pipe', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.setEncoding('latin1').on('data', (part: string) => {
-    output += part;
-  });
-  child.stdin.end(`${script.join('\n')}\n`);
-  await once(child, 'close');
-  return output.split('\n');
-}
 
 test.run();

@@ -66,10 +66,11 @@ export function contract(
   }
 }
 
+/** Mounted with `options`, plainly over its layers, or not yet. */
 export async function makeUnion(
   backend: Backend,
   lowers: readonly Files[],
-  options?: string,
+  options?: string | null,
 ): Promise<Union> {
   const scratch = mkdtempSync(join(tmpdir(), 'nanolin-union-'));
   const directory = (name: string) => {
@@ -111,7 +112,7 @@ export async function makeUnion(
       execFileSync('rm', ['-rf', scratch]);
     },
   };
-  await union.mount(options ?? plain);
+  if (options !== null) await union.mount(options ?? plain);
   return union;
 }
 
@@ -209,6 +210,10 @@ export function tree(directory: string): string[] {
     return [name, stat.mode.toString(8), stat.uid, stat.gid, stat.rdev, stat.mtimeNs, content].join(' ');
   });
 }
+
+/** The same without times. */
+export const timeless = (directory: string): string[] =>
+  tree(directory).map(line => line.split(' ').toSpliced(5, 1).join(' '));
 
 /** What a call gives, or its errno. */
 export function errno<T>(call: () => T): T | string {

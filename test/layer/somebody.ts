@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,14 +50,13 @@ export const noSquashfuse = noSomebody ?? (isThere('squashfuse_ll') ? null : 'sq
 
 /** The runner's directories are root's alone, and /dev/fuse may be: this mount namespace has another way in, on /mnt. */
 export function openSomebody(): Somebody {
-  const scratch = mkdtempSync(join(tmpdir(), 'nanolin-user-'));
+  const scratch = directory();
   const place = '/mnt';
-  chmodSync(scratch, 0o755);
   execFileSync('mount', ['--bind', scratch, place]);
   execFileSync('mknod', ['-m', '666', `${place}/fuse`, 'c', '10', '229']);
   execFileSync('mount', ['--bind', `${place}/fuse`, '/dev/fuse']);
   for (const name of ['home', 'run', 'tmp']) {
-    mkdirSync(join(place, name), { mode: 0o700 });
+    mkdirSync(join(place, name), { mode: 0o700, recursive: true });
     chownSync(join(place, name), uid, uid);
   }
   const home = join(place, 'home');
@@ -84,9 +84,26 @@ export function openSomebody(): Somebody {
       for (const path of ['/dev/fuse', place]) execFileSync('umount', ['--lazy', path]);
       // Programs that showed images end with their mounts, and keep this namespace until then.
       for (let tries = 0; tries < 50 && showing().length > 0; tries++) await sleep(20);
-      rmSync(scratch, { recursive: true, force: true });
+      clear(scratch, 'tmp');
     },
   };
+}
+
+let scratch: string | null = null;
+
+/** One for all tests of a file: tsx keeps what it has compiled in TMPDIR. */
+function directory(): string {
+  if (scratch) return scratch;
+  const made = mkdtempSync(join(tmpdir(), 'nanolin-user-'));
+  chmodSync(made, 0o755);
+  process.on('exit', () => rmSync(made, { recursive: true, force: true }));
+  scratch = made;
+  return made;
+}
+
+function clear(directory: string, but: string): void {
+  for (const name of readdirSync(directory))
+    if (name !== but) rmSync(join(directory, name), { recursive: true, force: true });
 }
 
 /** Processes that show images of the place, which only this test has. */

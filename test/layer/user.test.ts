@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -11,13 +12,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseManifest } from '../../src/formats/index.ts';
 import { native } from '../../src/kernel/index.ts';
 import { importLayer, readManifest } from '../../src/layer/index.ts';
 import { needs } from '../needs.ts';
+import { openPublisher } from '../trust/publisher.ts';
 import { noSomebody, noSquashfuse, openSomebody, type Somebody, showing } from './somebody.ts';
 import { openStore } from './store.ts';
 
@@ -122,6 +124,34 @@ it("an import has the bytes of root's: tar in both formats, .deb, an image that 
   assert.equal(readdirSync(somebody.paths.tmp), []);
 });
 
+it('a signed image is held to its signature, without being mounted', async () => {
+  await using somebody = openSomebody();
+  using publisher = await openPublisher();
+  const stem = await publisher.publish('signed', { 'usr/bin/tool': 'tool', 'etc/signed.conf': 'a=b' });
+  const name = basename(stem);
+  for (const suffix of ['img', 'lst', 'sig'])
+    copyFileSync(`${stem}.${suffix}`, join(somebody.place, `${name}.${suffix}`));
+  const key = join(somebody.place, 'vendor.pub');
+  copyFileSync(publisher.key, key);
+  const image = join(somebody.place, `${name}.img`);
+  const early = somebody.node(program, ['layer', 'import', image]);
+  assert.is(early.status, 3, early.stderr);
+  assert.is(somebody.node(program, ['key', 'trust', key, '--yes']).status, 0);
+  assert.is(imported(somebody, image)[0]?.image, `${name}.img`);
+  assert.is(attached(somebody, { FORCE: 'no-image-fuse' })[0]?.content, 'tool');
+
+  // A manifest of another tree, signed by the same key: what the image holds decides.
+  const list = readFileSync(`${stem}.lst`, 'latin1');
+  writeFileSync(`${stem}.lst`, list.replace(/^\.\/etc\/signed\.conf .*\n/m, ''), 'latin1');
+  await publisher.sign(stem);
+  for (const suffix of ['img', 'lst', 'sig'])
+    copyFileSync(`${stem}.${suffix}`, join(somebody.place, `${name}.${suffix}`));
+  assert.is(somebody.node(program, ['layer', 'remove', '--yes', 'signed']).status, 0);
+  const lying = somebody.node(program, ['layer', 'import', image]);
+  assert.is(lying.status, 3);
+  assert.match(lying.stderr, 'its manifest leaves out /etc/signed.conf');
+});
+
 it('a directory keeps the owners that it has, and where his state lies', async () => {
   await using somebody = openSomebody();
   const tree = join(somebody.place, 'home/mine-1.0');
@@ -185,6 +215,13 @@ itReads('a program that shows an image may be killed or hang: the next one is st
     assert.ok(showing().some(other => other !== pid));
     if (signal === 'SIGSTOP') process.kill(pid, 'SIGKILL');
   }
+  // Nobody has it open any more, and whoever writes next sees to it.
+  attached(somebody, { FORCE: 'no-image-fuse' });
+  assert.equal([showing(), readdirSync(somebody.paths.images)], [[], []]);
+  assert.is(somebody.node(attach, [], { FAULT: 'attach:mounted' }).signal, 'SIGKILL');
+  assert.is(showing().length, 1);
+  attached(somebody, { FORCE: 'no-image-fuse' });
+  assert.equal([showing(), readdirSync(somebody.paths.images)], [[], []]);
 });
 
 it('the cache of trees: made whole or not at all, and a tree that was touched is made again', async () => {

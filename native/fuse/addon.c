@@ -8,6 +8,7 @@ NAPI_MODULE_INIT() {
   export_scan(env, exports);
   export_table(env, exports);
   export_lower(env, exports);
+  export_live(env, exports);
   export_notify(env, exports);
   export_files(env, exports);
   export_adopt(env, exports);

@@ -77,8 +77,7 @@ bool lower_release(int fd) {
   return true;
 }
 
-/* Compiled, or being compiled: then the request waits. */
-static bool ready(const struct fuse_in_header *in, const char *payload, size_t size, uint32_t index) {
+bool lower_ready(const struct fuse_in_header *in, const char *payload, size_t size, uint32_t index) {
   const struct directory *directory = entry_at(index)->directory;
   if (directory == NULL) return reply_error(in, ENOTDIR), false;
   if (directory->children != NULL || entry_at(index)->gone) return true;
@@ -88,19 +87,23 @@ static bool ready(const struct fuse_in_header *in, const char *payload, size_t s
   return true;
 }
 
+void lower_present(const struct fuse_in_header *in, uint32_t index) {
+  struct entry *entry = entry_at(index);
+  if (entry->error != 0) return reply_error(in, entry->error);
+  entry->lookups++;
+  reply_entry_of(in, &entry->attr, node_of(index), entry->generation);
+}
+
 static void lookup(const struct fuse_in_header *in, const char *name, size_t size, uint32_t parent) {
   size_t length = strnlen(name, size);
   if (length > LONGEST_NAME) return reply_error(in, ENAMETOOLONG);
-  if (!ready(in, name, size, parent)) return;
+  if (!lower_ready(in, name, size, parent)) return;
   uint32_t index = entry_at(parent)->gone ? NONE : entry_find(parent, name, length);
   if (index == NONE) {
     if (entry_at(parent)->directory != NULL) entry_at(parent)->directory->absent = true;
     return reply_absent(in);
   }
-  struct entry *entry = entry_at(index);
-  if (entry->error != 0) return reply_error(in, entry->error);
-  entry->lookups++;
-  reply_entry_of(in, &entry->attr, node_of(index), entry->generation);
+  lower_present(in, index);
 }
 
 static void getattr(const struct fuse_in_header *in, uint32_t index) {
@@ -299,7 +302,7 @@ bool lower_answer(const struct fuse_in_header *in, const char *payload, size_t s
       struct fuse_read_in read;
       if (size < sizeof(read)) return reply_error(in, EINVAL), true;
       memcpy(&read, payload, sizeof(read));
-      if (read.offset == 0 && !ready(in, payload, size, index)) return true;
+      if (read.offset == 0 && !lower_ready(in, payload, size, index)) return true;
       return listing_lower(in, &read, index);
     }
     default: return false;

@@ -112,7 +112,8 @@ static struct request *read_request(bool *ended) {
 }
 
 void session_take(const struct fuse_in_header *in, const char *payload, size_t size) {
-  if (!lower_answer(in, payload, size) && !answer(in, payload, size)) decide(in, payload, size);
+  if (!lower_answer(in, payload, size) && !live_answer(in, payload, size) && !answer(in, payload, size))
+    decide(in, payload, size);
 }
 
 static void stop(void) {

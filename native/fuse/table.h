@@ -107,8 +107,16 @@ bool lower_answer(const struct fuse_in_header *in, const char *payload, size_t s
 bool lower_release(int fd);
 /* Is this a request on an open file of a layer that may not answer? */
 bool lower_is_slow(const struct fuse_in_header *in, const char *payload, size_t size);
+/* Compiled, or being compiled: then the request waits, and it is false. */
+bool lower_ready(const struct fuse_in_header *in, const char *payload, size_t size, uint32_t index);
+/* The reply to a look-up. */
+void lower_present(const struct fuse_in_header *in, uint32_t index);
 void lower_prefix(const char *prefix);
 void export_lower(napi_env env, napi_value exports);
+
+/* live.c: answers about what TypeScript has told of; false when it has to be asked. */
+bool live_answer(const struct fuse_in_header *in, const char *payload, size_t size);
+void export_live(napi_env env, napi_value exports);
 
 /* notify.c: what the kernel is to drop, collected while directories change. */
 void notify_entry(uint64_t parent, const char *name);

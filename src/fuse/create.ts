@@ -1,5 +1,5 @@
 import { copyUp } from './copy-up.ts';
-import { check, EEXIST, ENODATA, ENOENT, EOPNOTSUPP, EPERM, fail, unless } from './errno.ts';
+import { check, EEXIST, ENODATA, EOPNOTSUPP, EPERM, fail, unless } from './errno.ts';
 import {
   AT_REMOVEDIR,
   O_CREAT,
@@ -15,7 +15,7 @@ import {
   S_ISUID,
 } from './flags.ts';
 import { hold, PASSED } from './handles.ts';
-import { find } from './lookup.ts';
+import { find, whiteoutSeen } from './lookup.ts';
 import { IMPURE, OPAQUE, setMark } from './marks.ts';
 import { union } from './native.ts';
 import { fresh, type Node } from './node.ts';
@@ -30,9 +30,9 @@ type Build = (place: Place) => void;
  */
 function make(tree: Tree, parent: Node, name: string, build: Build, isDirectory = false): void {
   if (find(tree, parent, name)) fail(EEXIST);
+  const inTheWay = whiteoutSeen();
   copyUp(tree, parent);
   const place: Place = [tree.upper(parent), name];
-  const inTheWay = unless(union.stat(...place, 0), ENOENT) !== null;
   const finish = (at: Place) => {
     build(at);
     // Nothing below is to come back, now or over other layers.
@@ -44,7 +44,9 @@ function make(tree: Tree, parent: Node, name: string, build: Build, isDirectory 
 
 function create(tree: Tree, parent: Node, name: string, build: Build, isDirectory = false): Node {
   make(tree, parent, name, build, isDirectory);
-  return tree.add(parent, name, fresh(isDirectory));
+  const node = tree.add(parent, name, fresh(isDirectory));
+  union.plain(node.id);
+  return node;
 }
 
 /** A directory with all that the parent hands down (group, default ACL): the file system does the inheriting. */
@@ -88,8 +90,12 @@ function undone(place: Place, isDirectory: boolean, build: () => void): void {
   }
 }
 
+const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
 /** Owner and group of a new object; a setgid directory has given it its group already. Changing them drops setuid bits. */
 function giveToCaller(tree: Tree, parent: Node, place: Place): void {
+  // What the file system gives already.
+  if (slot(UID) === own.uid && slot(GID) === own.gid) return;
   check(union.stat(tree.upper(parent), '', 0));
   const group = (slot(STAT_MODE) & S_ISGID) !== 0 ? 0xffffffff : slot(GID);
   check(union.stat(...place, 0));

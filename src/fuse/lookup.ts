@@ -15,11 +15,13 @@ const NAME_MAX = 255;
  */
 export function find(tree: Tree, parent: Node, name: string, below = false): Found | null {
   if (name.length > NAME_MAX) fail(ENAMETOOLONG);
+  whiteout = false;
   if (parent.upper && !below) {
     const place: Place = [tree.upper(parent), name];
     // ENAMETOOLONG: the upper's file system has shorter names, so it has none like this.
     if (unless(union.stat(...place, 0), ENOENT, ENAMETOOLONG) !== null) {
-      if (isWhiteout(tree, place, parent.marked)) return null;
+      whiteout = isWhiteout(tree, place, parent.marked);
+      if (whiteout) return null;
       return (slot(STAT_MODE) & S_IFMT) === S_IFDIR
         ? upperDirectory(tree, parent, name, place)
         : {
@@ -42,6 +44,11 @@ export function find(tree: Tree, parent: Node, name: string, below = false): Fou
     inode: null,
   };
 }
+
+let whiteout = false;
+
+/** Was it a whiteout in the upper that the last `find` met? */
+export const whiteoutSeen = (): boolean => whiteout;
 
 /** A directory that merges shows the number of the topmost one below it, as before it was copied. */
 function upperDirectory(tree: Tree, parent: Node, name: string, place: Place): Found {

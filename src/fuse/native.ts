@@ -83,6 +83,12 @@ export interface UnionNative {
   showing(generation: number): number;
   lastShown(entry: number): number;
   held(): { inodes: BigUint64Array; generations: Uint32Array };
+  /** A directory of the upper that is open, the entry that it merges with or -1, and the number to show or 0n: its attributes and what is not in it need no asking. */
+  live(node: number, fd: number, lower: number, inode: bigint): number;
+  dead(node: number): number;
+  /** Something new: it has no attributes before somebody sets one. */
+  plain(node: number): number;
+
   /** Requests whose caller got a signal while they wait, and is being killed now. */
   answerDying(): number;
   /** Tells the kernel what it has to forget; resolves when it has. */

@@ -64,6 +64,7 @@ export class Tree {
     root.fd = upper.root;
     root.lookups = 1;
     this.claim(0, root);
+    this.#live(root);
   }
 
   get writable(): boolean {
@@ -127,6 +128,7 @@ export class Tree {
     node.lower = lower;
     node.inode = inode;
     if (lower >= 0) this.claim(lower, node);
+    if (node.fd >= 0) this.#live(node);
   }
 
   /** The lowers as a directory of the union sees them, by name; -1 for none. */
@@ -228,6 +230,7 @@ export class Tree {
 
   closeDirectory(node: Node): void {
     if (node.id === ROOT || !this.#open.delete(node)) return;
+    union.dead(node.id);
     union.close(node.fd);
     node.fd = -1;
   }
@@ -255,7 +258,13 @@ export class Tree {
     const [fd, name] = node.orphan >= 0 ? ([node.orphan, '.'] as const) : this.place(node);
     node.fd = check(union.open(fd, name, O_PATH | O_DIRECTORY, 0));
     this.#open.add(node);
+    this.#live(node);
     return node.fd;
+  }
+
+  #live(node: Node): void {
+    // One that is only looked at has no number.
+    if (node.id > 0 && !node.marked) union.live(node.id, node.fd, node.lower, node.inode ?? 0n);
   }
 
   /** A name in the work directory that nothing has. */

@@ -14,7 +14,7 @@
       "target_name": "union",
       "sources": [
         "fuse/addon.c", "fuse/values.c", "fuse/session.c", "fuse/jobs.c", "fuse/answer.c", "fuse/decide.c",
-        "fuse/parts.c", "fuse/scan.c", "fuse/table.c", "fuse/lower.c", "fuse/live.c", "fuse/listing.c", "fuse/notify.c", "fuse/adopt.c", "fuse/files.c"
+        "fuse/parts.c", "fuse/scan.c", "fuse/names.c", "fuse/table.c", "fuse/lower.c", "fuse/live.c", "fuse/listing.c", "fuse/notify.c", "fuse/adopt.c", "fuse/files.c"
       ]
     }
   ]

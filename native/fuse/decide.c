@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,7 +265,8 @@ static void reply(const struct fuse_in_header *in, const char *payload, size_t s
   if (number < 0) return reply_error(in, (int)-number);
   if (number >= (int64_t)LOWER_NODE && in->opcode == FUSE_LOOKUP) {
     const struct entry *entry = entry_at((uint32_t)(number - (int64_t)LOWER_NODE));
-    return reply_entry_of(in, &entry->attr, (uint64_t)number, entry->generation);
+    const struct fuse_attr attr = attr_of(entry);
+    return reply_entry_of(in, &attr, (uint64_t)number, entry->generation);
   }
   switch (in->opcode) {
     case FUSE_LOOKUP:
@@ -349,6 +351,8 @@ static napi_value js_serve(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   napi_value function = in_value(&in), name;
   answer_space_of((int)in_int(&in));
+  /* Workers hold little: an arena for each of them would be megabytes. */
+  mallopt(M_ARENA_MAX, 1);
   environment = env;
   if (napi_create_string_utf8(env, "nanolin union", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_reference(env, function, 1, &handler) != napi_ok ||

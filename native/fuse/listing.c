@@ -47,20 +47,20 @@ static struct item item_at(const struct listing *listing, size_t at) {
   if (at < 2) return (struct item){at == 0 ? "." : "..", listing->dot[at], NONE, 4};
   uint32_t index = listing->children->index[at - 2];
   const struct entry *entry = entry_at(index);
-  return (struct item){entry->name, entry->attr.ino, index, (uint8_t)(entry->attr.mode >> 12)};
+  return (struct item){name_at(entry->name), entry->facts.ino, index, (uint8_t)(entry->facts.mode >> 12)};
 }
 
 /* The entry is in the reply, and the kernel holds it: one that it may be told about. */
 static void present(struct fuse_entry_out *out, uint32_t index) {
   struct entry *entry = index == NONE ? NULL : entry_at(index);
-  if (entry == NULL || entry->gone || entry->claimed || entry->error != 0) return;
+  if (entry == NULL || entry->gone || entry->claimed || entry->facts.error != 0) return;
   uint64_t valid = (uint64_t)shared.number[LIFETIME];
   entry->lookups++;
   *out = (struct fuse_entry_out){.nodeid = node_of(index),
                                  .generation = entry->generation,
                                  .entry_valid = valid,
                                  .attr_valid = valid,
-                                 .attr = entry->attr};
+                                 .attr = attr_of(entry)};
 }
 
 void listing_reply(const struct fuse_in_header *in, const struct fuse_read_in *read) {
@@ -93,8 +93,8 @@ static void begin(struct listing *listing, uint32_t index) {
   if (children == NULL) return;
   children->uses++;
   listing->children = children;
-  listing->dot[0] = entry->attr.ino;
-  listing->dot[1] = entry_at(entry->parent)->attr.ino;
+  listing->dot[0] = entry->facts.ino;
+  listing->dot[1] = entry_at(entry->parent)->facts.ino;
   listing->count = 2 + (size_t)children->count;
 }
 

@@ -81,6 +81,7 @@ bool lower_ready(const struct fuse_in_header *in, const char *payload, size_t si
   const struct directory *directory = entry_at(index)->directory;
   if (directory == NULL) return reply_error(in, ENOTDIR), false;
   if (directory->children != NULL || entry_at(index)->gone) return true;
+  if (entry_compile(index)) return true;
   int64_t result = decide_compile(index);
   if (result == PARKED) return task_wait((uint32_t)shared.number[TASK], in, payload, size), false;
   if (result < 0) return reply_error(in, (int)-result), false;
@@ -89,9 +90,10 @@ bool lower_ready(const struct fuse_in_header *in, const char *payload, size_t si
 
 void lower_present(const struct fuse_in_header *in, uint32_t index) {
   struct entry *entry = entry_at(index);
-  if (entry->error != 0) return reply_error(in, entry->error);
+  if (entry->facts.error != 0) return reply_error(in, entry->facts.error);
+  const struct fuse_attr attr = attr_of(entry);
   entry->lookups++;
-  reply_entry_of(in, &entry->attr, node_of(index), entry->generation);
+  reply_entry_of(in, &attr, node_of(index), entry->generation);
 }
 
 static void lookup(const struct fuse_in_header *in, const char *name, size_t size, uint32_t parent) {
@@ -108,8 +110,8 @@ static void lookup(const struct fuse_in_header *in, const char *name, size_t siz
 
 static void getattr(const struct fuse_in_header *in, uint32_t index) {
   const struct entry *entry = entry_at(index);
-  struct fuse_attr_out out = {.attr_valid = (uint64_t)shared.number[LIFETIME], .attr = entry->attr};
-  if (entry->error != 0) reply_error(in, entry->error);
+  struct fuse_attr_out out = {.attr_valid = (uint64_t)shared.number[LIFETIME], .attr = attr_of(entry)};
+  if (entry->facts.error != 0) reply_error(in, entry->facts.error);
   else reply_data(in, &out, sizeof(out));
 }
 
@@ -202,7 +204,7 @@ static void ask(const struct fuse_in_header *in, uint32_t index, struct ask want
   wanted.place = place;
   wanted.index = index;
   wanted.part = entry->part;
-  strcpy(wanted.name, entry->name);
+  strcpy(wanted.name, name_at(entry->name));
   if (!layer_slow(layer)) {
     wanted.call(&wanted);
     if (wanted.call == call_open) finish_open(&wanted);
@@ -329,7 +331,7 @@ static napi_value js_present(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   uint32_t index = (uint32_t)in_int(&in);
   struct entry *entry = entry_at(index);
-  if (entry->error != 0) return out_int(env, -(int64_t)entry->error);
+  if (entry->facts.error != 0) return out_int(env, -(int64_t)entry->facts.error);
   entry->lookups++;
   return out_int(env, (int64_t)(LOWER_NODE + index));
 }

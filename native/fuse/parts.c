@@ -11,6 +11,7 @@ struct layer {
   int fd;
   uint32_t system; /* number of its file system in the union, mixed into inode numbers */
   uint32_t uses;
+  uint32_t block_size;
   bool slow; /* may not answer for long: only workers ask it */
 };
 
@@ -34,6 +35,10 @@ bool layer_slow(uint32_t layer) {
 
 int layer_fd(uint32_t layer) {
   return layers[layer].fd;
+}
+
+uint32_t layer_block_size(uint32_t layer) {
+  return layers[layer].block_size;
 }
 
 void layer_hold(uint32_t layer) {
@@ -94,7 +99,7 @@ int part_open(uint32_t index) {
   int above = part_open(part->above);
   if (above < 0) return above;
   part = &parts[index];
-  const char *name = entry_at(part->entry)->name;
+  const char *name = name_at(entry_at(part->entry)->name);
   int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   /* Readable, so that a listing needs no second one. */
   int fd = openat(above, name, O_RDONLY | flags);
@@ -154,7 +159,10 @@ static napi_value js_layer(napi_env env, napi_callback_info info) {
     layers = more;
     layer_room += 64;
   }
-  layers[index] = (struct layer){.fd = fd, .system = system, .uses = 1, .slow = is_remote(fd)};
+  struct stat st;
+  uint32_t block_size = fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 ? (uint32_t)st.st_blksize : 4096;
+  layers[index] =
+      (struct layer){.fd = fd, .system = system, .uses = 1, .block_size = block_size, .slow = is_remote(fd)};
   return out_int(env, index);
 }
 

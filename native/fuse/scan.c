@@ -18,11 +18,13 @@ static uint32_t scan_room;
 static char prefix[64];
 /* All belongs to who serves. */
 static bool squash;
+/* Names may be marks. */
+static bool translates;
 
-void scan_squash(struct fuse_attr *attr) {
+void scan_squash(struct facts *facts) {
   if (!squash) return;
-  attr->uid = geteuid();
-  attr->gid = getegid();
+  facts->uid = geteuid();
+  facts->gid = getegid();
 }
 
 struct scan *scan_at(uint32_t scan) {
@@ -36,28 +38,9 @@ static void scan_free(struct scan *scan) {
   free(scan);
 }
 
-/* Names that `keep` took are NULL by now. */
 void scan_release(uint32_t index) {
   scan_free(scans[index]);
   scans[index] = NULL;
-}
-
-static struct fuse_attr attributes(const struct stat *st, uint32_t system) {
-  return (struct fuse_attr){.ino = unique_inode(st->st_ino, system),
-                            .size = (uint64_t)st->st_size,
-                            .blocks = (uint64_t)st->st_blocks,
-                            .atime = (uint64_t)st->st_atim.tv_sec,
-                            .mtime = (uint64_t)st->st_mtim.tv_sec,
-                            .ctime = (uint64_t)st->st_ctim.tv_sec,
-                            .atimensec = (uint32_t)st->st_atim.tv_nsec,
-                            .mtimensec = (uint32_t)st->st_mtim.tv_nsec,
-                            .ctimensec = (uint32_t)st->st_ctim.tv_nsec,
-                            .mode = st->st_mode,
-                            .nlink = (uint32_t)st->st_nlink,
-                            .uid = st->st_uid,
-                            .gid = st->st_gid,
-                            .rdev = (uint32_t)st->st_rdev,
-                            .blksize = (uint32_t)st->st_blksize};
 }
 
 /* A mark of overlayfs's on what a descriptor and a name below it (or '') stand for; its first byte, 0 when there is none. */
@@ -90,13 +73,13 @@ static int add(struct scan *scan, uint32_t *room, int fd, const char *name, uint
   if (record.name == NULL) return -ENOMEM;
   struct stat st;
   if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-    record.attr = attributes(&st, system);
-    scan_squash(&record.attr);
+    record.facts = facts_of(&st, unique_inode(st.st_ino, system));
+    scan_squash(&record.facts);
     record.hides = is_whiteout(fd, name, &st, scan->opaque);
   } else {
     /* It is listed all the same, as the kernel does; who asks for it gets the error. */
-    record.error = errno;
-    record.attr.mode = (uint32_t)type << 12;
+    record.facts.error = (uint16_t)errno;
+    record.facts.mode = (uint16_t)(type << 12);
   }
   if (record.hides) scan->suspects++;
   scan->records[scan->count++] = record;
@@ -206,7 +189,7 @@ static int64_t scan_later(uint32_t index) {
                                .system = layer_system(part->layer),
                                .above = -1,
                                .fd = part->above == NONE ? part_open(index) : part->fd,
-                               .name = strdup(entry_at(part->entry)->name != NULL ? entry_at(part->entry)->name : "")};
+                               .name = strdup(name_at(entry_at(part->entry)->name))};
     if (part->above != NONE) slow->above = part_at(part->above)->fd;
     part->uses++;
     part->task = slow->task;
@@ -227,6 +210,15 @@ static napi_value js_scan(napi_env env, napi_callback_info info) {
   return out_int(env, scan != NULL ? keep_scan(scan, index) : -(int64_t)error);
 }
 
+int64_t scan_plain(uint32_t part) {
+  int fd = part_open(part), error = 0;
+  struct scan *scan = fd < 0 || translates ? NULL : read_directory(fd, layer_system(part_at(part)->layer), &error);
+  if (scan == NULL) return -1;
+  if (scan->suspects == 0) return keep_scan(scan, part);
+  scan_free(scan);
+  return -1;
+}
+
 static napi_value js_drop_scan(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   scan_release((uint32_t)in_int(&in));
@@ -244,7 +236,7 @@ static napi_value js_names(napi_env env, napi_callback_info info) {
   napi_create_array_with_length(env, scan->count, &names);
   for (uint32_t i = 0; i < scan->count && i < room; i++) {
     const struct record *record = &scan->records[i];
-    kinds[i] = record->hides ? 2 : S_ISDIR(record->attr.mode) ? 1 : 0;
+    kinds[i] = record->hides ? 2 : S_ISDIR(record->facts.mode) ? 1 : 0;
     napi_set_element(env, names, i, out_bytes(env, record->name, NAPI_AUTO_LENGTH));
   }
   return names;
@@ -256,6 +248,7 @@ static napi_value js_prefix(napi_env env, napi_callback_info info) {
   snprintf(prefix, sizeof(prefix), "%.63s", in_text(&in, given));
   lower_prefix(prefix);
   squash = in_int(&in) > 0;
+  translates = in_int(&in) > 0;
   return out_int(env, 0);
 }
 

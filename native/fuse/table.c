@@ -27,6 +27,51 @@ uint32_t entry_of(uint64_t node) {
   return index < entry_top && !entry_at(index)->claimed ? index : NONE;
 }
 
+static bool is_device(uint32_t mode) {
+  return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
+struct facts facts_of(const struct stat *st, uint64_t inode) {
+  return (struct facts){.ino = inode,
+                        .size = is_device(st->st_mode) ? st->st_rdev : (uint64_t)st->st_size,
+                        .atime = st->st_atim.tv_sec,
+                        .mtime = st->st_mtim.tv_sec,
+                        .ctime = st->st_ctim.tv_sec,
+                        .atimensec = (uint32_t)st->st_atim.tv_nsec,
+                        .mtimensec = (uint32_t)st->st_mtim.tv_nsec,
+                        .ctimensec = (uint32_t)st->st_ctim.tv_nsec,
+                        .blocks = st->st_blocks < UINT32_MAX ? (uint32_t)st->st_blocks : UINT32_MAX,
+                        .nlink = (uint32_t)st->st_nlink,
+                        .uid = st->st_uid,
+                        .gid = st->st_gid,
+                        .mode = (uint16_t)st->st_mode};
+}
+
+static uint32_t block_size(const struct entry *entry) {
+  uint32_t layer = entry->part != NONE ? part_at(entry->part)->layer : entry->directory->layers[0];
+  return layer_block_size(layer);
+}
+
+struct fuse_attr attr_of(const struct entry *entry) {
+  const struct facts *facts = &entry->facts;
+  bool device = is_device(facts->mode);
+  return (struct fuse_attr){.ino = facts->ino,
+                            .size = device ? 0 : facts->size,
+                            .blocks = facts->blocks,
+                            .atime = (uint64_t)facts->atime,
+                            .mtime = (uint64_t)facts->mtime,
+                            .ctime = (uint64_t)facts->ctime,
+                            .atimensec = facts->atimensec,
+                            .mtimensec = facts->mtimensec,
+                            .ctimensec = facts->ctimensec,
+                            .mode = facts->mode,
+                            .nlink = facts->nlink,
+                            .uid = facts->uid,
+                            .gid = facts->gid,
+                            .rdev = device ? (uint32_t)facts->size : 0,
+                            .blksize = block_size(entry)};
+}
+
 static uint32_t hash_of(uint32_t parent, const char *name, size_t length) {
   uint32_t hash = 2166136261U ^ parent;
   for (size_t i = 0; i < length; i++) hash = (hash ^ (uint8_t)name[i]) * 16777619U;
@@ -42,7 +87,7 @@ static bool grow_buckets(void) {
     for (uint32_t i = buckets[b], next; i != NONE; i = next) {
       struct entry *entry = entry_at(i);
       next = entry->next;
-      uint32_t at = hash_of(entry->parent, entry->name, strlen(entry->name)) & (wanted - 1);
+      uint32_t at = hash_of(entry->parent, name_at(entry->name), strlen(name_at(entry->name))) & (wanted - 1);
       entry->next = more[at];
       more[at] = i;
     }
@@ -56,14 +101,16 @@ uint32_t entry_find(uint32_t parent, const char *name, size_t length) {
   if (bucket_count == 0) return NONE;
   for (uint32_t i = buckets[hash_of(parent, name, length) & (bucket_count - 1)]; i != NONE; i = entry_at(i)->next) {
     const struct entry *entry = entry_at(i);
-    if (entry->parent == parent && strncmp(entry->name, name, length) == 0 && entry->name[length] == 0) return i;
+    if (entry->parent != parent) continue;
+    const char *its = name_at(entry->name);
+    if (strncmp(its, name, length) == 0 && its[length] == 0) return i;
   }
   return NONE;
 }
 
 static void put_name(uint32_t index) {
   struct entry *entry = entry_at(index);
-  uint32_t *bucket = &buckets[hash_of(entry->parent, entry->name, strlen(entry->name)) & (bucket_count - 1)];
+  uint32_t *bucket = &buckets[hash_of(entry->parent, name_at(entry->name), strlen(name_at(entry->name))) & (bucket_count - 1)];
   entry->next = *bucket;
   *bucket = index;
   named++;
@@ -71,7 +118,7 @@ static void put_name(uint32_t index) {
 
 static void take_name(uint32_t index) {
   const struct entry *entry = entry_at(index);
-  uint32_t *at = &buckets[hash_of(entry->parent, entry->name, strlen(entry->name)) & (bucket_count - 1)];
+  uint32_t *at = &buckets[hash_of(entry->parent, name_at(entry->name), strlen(name_at(entry->name))) & (bucket_count - 1)];
   while (*at != index) at = &entry_at(*at)->next;
   *at = entry->next;
   named--;
@@ -110,8 +157,8 @@ static void release(uint32_t index) {
     free(entry->directory);
     entry->directory = NULL;
   }
-  free(entry->name);
-  entry->name = NULL;
+  name_drop(entry->name);
+  entry->name = 0;
   uint32_t part = entry->part;
   entry->part = NONE;
   entry->gone = false;
@@ -152,10 +199,9 @@ static void vanish(uint32_t index) {
   }
 }
 
-static bool same_object(const struct fuse_attr *a, const struct fuse_attr *b) {
+static bool same_object(const struct facts *a, const struct facts *b) {
   return a->ino == b->ino && a->size == b->size && a->mtime == b->mtime && a->mtimensec == b->mtimensec &&
-         a->ctime == b->ctime && a->ctimensec == b->ctimensec && a->mode == b->mode && a->uid == b->uid &&
-         a->gid == b->gid && a->rdev == b->rdev;
+         a->ctime == b->ctime && a->ctimensec == b->ctimensec && a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
 }
 
 static bool set_layers(struct directory *directory, const uint32_t *layers, uint32_t count) {
@@ -178,22 +224,22 @@ static void repoint(struct entry *entry, uint32_t part) {
 
 /* The entry that shows this record: the one of before where it is the same thing, so that what the kernel knows of it stays right. */
 static uint32_t adopt(uint32_t parent, uint32_t part, struct record *record, const uint32_t *layers, uint32_t count) {
-  bool is_directory = S_ISDIR(record->attr.mode);
+  bool is_directory = S_ISDIR(record->facts.mode);
   uint32_t index = entry_find(parent, record->name, strlen(record->name));
-  if (is_directory && count > 1) record->attr.nlink = 1;
+  if (is_directory && count > 1) record->facts.nlink = 1;
   if (index != NONE) {
     struct entry *entry = entry_at(index);
-    bool same = same_object(&entry->attr, &record->attr);
+    bool same = same_object(&entry->facts, &record->facts);
     if (is_directory ? entry->directory != NULL : same && entry->directory == NULL) {
-      if (!same || entry->attr.nlink != record->attr.nlink) {
-        entry->attr = record->attr;
+      if (!same || entry->facts.nlink != record->facts.nlink) {
+        entry->facts = record->facts;
         notify_inode(node_of(index), false);
       }
       repoint(entry, part);
       if (is_directory && !set_layers(entry->directory, layers, count)) return NONE;
       return index;
     }
-    notify_entry(node_of(parent), entry->name);
+    notify_entry(node_of(parent), name_at(entry->name));
     vanish(index);
   } else if (entry_at(parent)->directory->absent || entry_at(parent)->claimed)
     notify_entry(node_of(parent), record->name);
@@ -203,17 +249,17 @@ static uint32_t adopt(uint32_t parent, uint32_t part, struct record *record, con
     directory = calloc(1, sizeof(*directory));
     if (directory == NULL || !set_layers(directory, layers, count)) return free(directory), NONE;
   }
-  index = entry_new();
+  uint32_t name = name_put(record->name);
+  index = name == 0 ? NONE : entry_new();
   if (index == NONE) {
+    name_drop(name);
     if (directory != NULL) free(directory->layers);
     free(directory);
     return NONE;
   }
   struct entry *entry = entry_at(index);
-  entry->attr = record->attr;
-  entry->error = (uint16_t)record->error;
-  entry->name = record->name;
-  record->name = NULL;
+  entry->facts = record->facts;
+  entry->name = name;
   entry->directory = directory;
   entry->parent = parent;
   entry->part = part;
@@ -235,34 +281,30 @@ static bool next_pick(const uint32_t **at, const uint32_t *end, struct pick *pic
   return true;
 }
 
-/*
- * keep(entry, parts, scans, picks, count): what a directory shows from now on, and the parts that it is made of. Without picks it is all of one
- * scan. Consumes the scans, takes over the parts.
- */
-static napi_value js_keep(napi_env env, napi_callback_info info) {
-  struct in in = in_of(env, info);
-  uint32_t index = (uint32_t)in_int(&in), *parts = NULL, *scans = NULL, *picks = NULL;
-  size_t part_count = 0, scan_count = 0, pick_size = 0;
-  napi_get_typedarray_info(env, in_value(&in), NULL, &part_count, (void **)&parts, NULL, NULL);
-  napi_get_typedarray_info(env, in_value(&in), NULL, &scan_count, (void **)&scans, NULL, NULL);
-  bool all = napi_get_typedarray_info(env, in_value(&in), NULL, &pick_size, (void **)&picks, NULL, NULL) != napi_ok;
-  int64_t given = in_int(&in);
-  uint32_t count = all ? (scan_count > 0 ? scan_at(scans[0])->count : 0) : (uint32_t)given;
+/* Nothing is named: all of the only scan. */
+struct picks {
+  const uint32_t *at, *end;
+  uint32_t count;
+  bool all;
+};
 
+/* What a directory shows from now on, and the parts that it is made of, which it takes over; consumes the scans. 0 or -errno. */
+static int keep(uint32_t index, const uint32_t *parts, uint32_t part_count, const uint32_t *scans, uint32_t scan_count,
+                struct picks picks) {
   struct directory *directory = entry_at(index)->directory;
+  uint32_t count = !picks.all ? picks.count : scan_count > 0 ? scan_at(scans[0])->count : 0;
   struct children *old = directory->children, *children = malloc(sizeof(*children) + count * sizeof(uint32_t));
   uint32_t *own = malloc((part_count > 0 ? part_count : 1) * sizeof(*own));
-  if (children == NULL || own == NULL) return free(children), free(own), out_int(env, -ENOMEM);
+  if (children == NULL || own == NULL) return free(children), free(own), -ENOMEM;
   memcpy(own, parts, part_count * sizeof(*own));
   children->uses = 1;
   children->count = 0;
 
-  int64_t result = 0;
-  const uint32_t *at = picks;
+  int result = 0;
+  uint32_t only = scan_count > 0 ? part_at(scan_at(scans[0])->part)->layer : 0;
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t only = scan_count > 0 ? part_at(scan_at(scans[0])->part)->layer : 0;
     struct pick pick = {0, i, 1, &only};
-    if (!all && !next_pick(&at, picks + pick_size, &pick)) break;
+    if (!picks.all && !next_pick(&picks.at, picks.end, &pick)) break;
     struct scan *scan = scan_at(scans[pick.scan]);
     uint32_t child = adopt(index, scan->part, &scan->records[pick.record], pick.layers, pick.layer_count);
     if (child == NONE) {
@@ -278,7 +320,7 @@ static napi_value js_keep(napi_env env, napi_callback_info info) {
     for (uint32_t i = 0; i < old->count; i++) {
       struct entry *entry = entry_at(old->index[i]);
       if (entry->kept || entry->gone) continue;
-      notify_entry(node_of(index), entry->name);
+      notify_entry(node_of(index), name_at(entry->name));
       vanish(old->index[i]);
     }
     for (uint32_t i = 0; i < children->count; i++) entry_at(children->index[i])->kept = false;
@@ -288,11 +330,41 @@ static napi_value js_keep(napi_env env, napi_callback_info info) {
   children_drop(old);
   uint32_t *replaced = directory->parts, replaced_count = directory->part_count;
   directory->parts = own;
-  directory->part_count = (uint32_t)part_count;
+  directory->part_count = part_count;
   for (uint32_t i = 0; i < replaced_count; i++) part_drop(replaced[i]);
   free(replaced);
-  for (size_t i = 0; i < scan_count; i++) scan_release(scans[i]);
-  return out_int(env, result);
+  for (uint32_t i = 0; i < scan_count; i++) scan_release(scans[i]);
+  return result;
+}
+
+/* keep(entry, parts, scans, picks, count): without picks it is all of one scan. */
+static napi_value js_keep(napi_env env, napi_callback_info info) {
+  struct in in = in_of(env, info);
+  uint32_t index = (uint32_t)in_int(&in), *parts = NULL, *scans = NULL, *at = NULL;
+  size_t part_count = 0, scan_count = 0, size = 0;
+  napi_get_typedarray_info(env, in_value(&in), NULL, &part_count, (void **)&parts, NULL, NULL);
+  napi_get_typedarray_info(env, in_value(&in), NULL, &scan_count, (void **)&scans, NULL, NULL);
+  bool all = napi_get_typedarray_info(env, in_value(&in), NULL, &size, (void **)&at, NULL, NULL) != napi_ok;
+  struct picks picks = {at, at + size, (uint32_t)in_int(&in), all};
+  return out_int(env, keep(index, parts, (uint32_t)part_count, scans, (uint32_t)scan_count, picks));
+}
+
+bool entry_compile(uint32_t index) {
+  const struct directory *directory = entry_at(index)->directory, *above = entry_at(entry_at(index)->parent)->directory;
+  if (index == 0 || directory->layer_count != 1 || layer_slow(directory->layers[0]) || above == NULL) return false;
+  for (uint32_t i = 0; i < above->part_count; i++) {
+    if (part_at(above->parts[i])->layer != directory->layers[0]) continue;
+    uint32_t part = part_make(above->parts[i], index, directory->layers[0]);
+    int64_t scan = part == NONE ? -1 : scan_plain(part);
+    if (scan < 0) {
+      if (part != NONE) part_drop(part);
+      return false;
+    }
+    const uint32_t only = (uint32_t)scan;
+    keep(index, &part, 1, &only, 1, (struct picks){.all = true});
+    return directory->children != NULL;
+  }
+  return false;
 }
 
 static napi_value numbers(napi_env env, const uint32_t *from, uint32_t count) {
@@ -320,11 +392,11 @@ static napi_value js_root(napi_env env, napi_callback_info info) {
 /* setRoot(): its attributes become what the last `stat` saw. */
 static napi_value js_set_root(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
-  struct fuse_attr attr = seen_attributes();
-  if (in_int(&in) > 1) attr.nlink = 1;
-  scan_squash(&attr);
-  if (!same_object(&entry_at(0)->attr, &attr)) notify_inode(1, false);
-  entry_at(0)->attr = attr;
+  struct facts facts = facts_of(&seen, shared.inode);
+  if (in_int(&in) > 1) facts.nlink = 1;
+  scan_squash(&facts);
+  if (!same_object(&entry_at(0)->facts, &facts)) notify_inode(1, false);
+  entry_at(0)->facts = facts;
   return out_int(env, 0);
 }
 
@@ -382,9 +454,9 @@ static napi_value js_children(napi_env env, napi_callback_info info) {
   napi_create_typedarray(env, napi_biguint64_array, count, buffer, 0, &inodes);
   for (uint32_t i = 0; i < count; i++) {
     const struct entry *entry = entry_at(children->index[i]);
-    type[i] = (uint8_t)(entry->attr.mode >> 12);
-    inode[i] = entry->attr.ino;
-    napi_set_element(env, names, i, out_bytes(env, entry->name, NAPI_AUTO_LENGTH));
+    type[i] = (uint8_t)(entry->facts.mode >> 12);
+    inode[i] = entry->facts.ino;
+    napi_set_element(env, names, i, out_bytes(env, name_at(entry->name), NAPI_AUTO_LENGTH));
   }
   napi_set_named_property(env, result, "names", names);
   napi_set_named_property(env, result, "types", types);
@@ -397,21 +469,22 @@ static napi_value js_children(napi_env env, napi_callback_info info) {
 static napi_value js_facts(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
   const struct entry *entry = entry_at((uint32_t)in_int(&in));
-  const struct fuse_attr *attr = &entry->attr;
-  if (entry->error != 0) return out_int(env, -(int64_t)entry->error);
-  seen = (struct stat){.st_ino = attr->ino,
-                       .st_size = (off_t)attr->size,
-                       .st_blocks = (blkcnt_t)attr->blocks,
-                       .st_atim = {(time_t)attr->atime, attr->atimensec},
-                       .st_mtim = {(time_t)attr->mtime, attr->mtimensec},
-                       .st_ctim = {(time_t)attr->ctime, attr->ctimensec},
-                       .st_mode = attr->mode,
-                       .st_nlink = attr->nlink,
-                       .st_uid = attr->uid,
-                       .st_gid = attr->gid,
-                       .st_rdev = attr->rdev,
-                       .st_blksize = attr->blksize};
-  share_seen(attr->ino);
+  const struct facts *facts = &entry->facts;
+  bool device = is_device(facts->mode);
+  if (facts->error != 0) return out_int(env, -(int64_t)facts->error);
+  seen = (struct stat){.st_ino = facts->ino,
+                       .st_size = device ? 0 : (off_t)facts->size,
+                       .st_blocks = facts->blocks,
+                       .st_atim = {facts->atime, facts->atimensec},
+                       .st_mtim = {facts->mtime, facts->mtimensec},
+                       .st_ctim = {facts->ctime, facts->ctimensec},
+                       .st_mode = facts->mode,
+                       .st_nlink = facts->nlink,
+                       .st_uid = facts->uid,
+                       .st_gid = facts->gid,
+                       .st_rdev = device ? facts->size : 0,
+                       .st_blksize = (blksize_t)block_size(entry)};
+  share_seen(facts->ino);
   return out_int(env, 0);
 }
 
@@ -433,8 +506,7 @@ static napi_value js_slow_entry(napi_env env, napi_callback_info info) {
 
 static napi_value js_name_of(napi_env env, napi_callback_info info) {
   struct in in = in_of(env, info);
-  const char *name = entry_at((uint32_t)in_int(&in))->name;
-  return out_bytes(env, name != NULL ? name : "", NAPI_AUTO_LENGTH);
+  return out_bytes(env, name_at(entry_at((uint32_t)in_int(&in))->name), NAPI_AUTO_LENGTH);
 }
 
 static napi_value js_parent_of(napi_env env, napi_callback_info info) {
@@ -500,7 +572,7 @@ static napi_value js_held(napi_env env, napi_callback_info info) {
   napi_create_typedarray(env, napi_uint32_array, count, buffer, 0, &generations);
   for (uint32_t i = 0; i < entry_top && at < count; i++) {
     if (!is_held(i)) continue;
-    inode[at] = entry_at(i)->attr.ino;
+    inode[at] = entry_at(i)->facts.ino;
     generation[at++] = entry_at(i)->last;
   }
   napi_set_named_property(env, result, "inodes", inodes);

@@ -24,21 +24,34 @@ struct part {
   bool used;         /* since descriptors were last closed */
 };
 
+/* What `stat` tells, as small as it gets: there is one for each file that the kernel has asked for. */
+struct facts {
+  uint64_t ino;
+  uint64_t size; /* of a device, its number */
+  int64_t atime, mtime, ctime;
+  uint32_t atimensec, mtimensec, ctimensec;
+  uint32_t blocks; /* of 512 bytes; 2 TiB and more are shown as that */
+  uint32_t nlink, uid, gid;
+  uint16_t mode;
+  uint16_t error; /* of its stat, which is the answer to who asks for it */
+};
+
 /* One visible name. What the table says of it stays for as long as the kernel or an open directory knows it. */
 struct entry {
-  struct fuse_attr attr; /* as the topmost part has it; the inode's number is the union's */
-  char *name;
+  struct facts facts; /* as the topmost part has it; the inode's number is the union's */
+  bool gone : 1;      /* not visible any more */
+  bool kept : 1;      /* while a list is compared with the one before */
+  bool claimed : 1;   /* TypeScript answers for it */
+  uint32_t name;      /* names.c */
+  uint32_t parent, part; /* the part holds its topmost name; NONE for the root */
+  union {
+    uint32_t next; /* the next one in its chain of the hash */
+    uint32_t last; /* stack that showed it, once it is gone */
+  };
+  uint32_t lookups;    /* references of the kernel */
+  uint32_t pins;       /* lists that name it, open files, parts of it */
+  uint32_t generation; /* of its number, which is used again */
   struct directory *directory; /* NULL for everything else */
-  uint32_t parent, next;       /* the next one in its chain of the hash */
-  uint32_t part;               /* that holds its topmost name; NONE for the root */
-  uint32_t lookups;            /* references of the kernel */
-  uint32_t pins;               /* lists that name it, open files, parts of it */
-  uint32_t generation;         /* of its number, which is used again */
-  uint32_t last;               /* stack that showed it, once it is gone */
-  uint16_t error;              /* of its stat, which is the answer to who asks for it */
-  bool gone;                   /* not visible any more */
-  bool kept;                   /* while a list is compared with the one before */
-  bool claimed;                /* TypeScript answers for it */
 };
 
 /* In the order of the layers. A list that is open stays as it is. */
@@ -60,6 +73,8 @@ struct directory {
 uint32_t layer_system(uint32_t layer);
 bool layer_slow(uint32_t layer);
 int layer_fd(uint32_t layer);
+/* st_blksize, which is one for all that a file system has. */
+uint32_t layer_block_size(uint32_t layer);
 void layer_hold(uint32_t layer);
 void layer_drop(uint32_t layer);
 struct part *part_at(uint32_t part);
@@ -74,8 +89,7 @@ void export_parts(napi_env env, napi_value exports);
 /* scan.c */
 struct record {
   char *name;
-  struct fuse_attr attr;
-  int error; /* of its stat */
+  struct facts facts;
   bool hides; /* a whiteout */
 };
 struct scan {
@@ -87,13 +101,27 @@ struct scan {
 };
 struct scan *scan_at(uint32_t scan);
 void scan_release(uint32_t scan);
-void scan_squash(struct fuse_attr *attr);
+/* Of a layer that answers at once; -1 where something has to be decided. */
+int64_t scan_plain(uint32_t part);
+void scan_squash(struct facts *facts);
 void export_scan(napi_env env, napi_value exports);
 
+/* names.c: names in one memory, by number; 0 is the empty one. */
+uint32_t name_put(const char *name);
+void name_drop(uint32_t name);
+const char *name_at(uint32_t name);
+
 /* table.c */
+struct facts facts_of(const struct stat *st, uint64_t inode);
+struct fuse_attr attr_of(const struct entry *entry);
 struct entry *entry_at(uint32_t index);
 uint32_t entry_find(uint32_t parent, const char *name, size_t length);
 void entry_pin(uint32_t index);
+/*
+ * A directory that one layer alone has, and in which nothing is a mark of overlayfs's, shows what it holds: there is nothing to decide. False
+ * where there is.
+ */
+bool entry_compile(uint32_t index);
 void entry_unpin(uint32_t index);
 void entry_forget(uint32_t index, uint64_t count);
 void children_drop(struct children *children);

@@ -37,8 +37,8 @@ export function openTree(
   const prefix = userxattr ? 'user.overlay.' : 'trusted.overlay.';
   // Root, of a user namespace too, can give files away; nobody else can.
   const squash = process.getuid?.() !== 0;
-  union.prefix(prefix, Number(squash));
   rules.oci = options.oci ?? false;
+  union.prefix(prefix, Number(squash), Number(rules.oci));
   const lowers = new Lowers(root, fds, generation);
   const tree = new Tree({
     upper: root !== null && work !== null ? { root, work } : null,

@@ -25,8 +25,8 @@ export interface UnionNative {
     entries: Int32Array,
   ): number;
 
-  /** `trusted.overlay.` or `user.overlay.`, for the marks in the lowers; with `squash` what they hold belongs to this process's user. */
-  prefix(prefix: string, squash: number): number;
+  /** `trusted.overlay.` or `user.overlay.`, for the marks in the lowers; with `squash` what they hold belongs to this process's user, with `translates` names are marks, too. */
+  prefix(prefix: string, squash: number, translates: number): number;
   /** A layer's root, which is its own from now on; `system` is its file system's number in the union. */
   layer(fd: number, system: number): number;
   dropLayer(layer: number): number;

@@ -20,7 +20,6 @@ export {
 } from './native.ts';
 export { assembleOverlay, type Overlay, type OverlayRequest } from './overlay.ts';
 export { probeKernel } from './probe.ts';
-export { findProgram } from './programs.ts';
 export { isSysError, saidAny } from './refusal.ts';
 export { ScratchLayers } from './scratch-layers.ts';
 export { openSubtree } from './subtree.ts';

@@ -29,6 +29,8 @@ function cloneRoot(): boolean {
     return true;
   } catch (error) {
     if (saidAny(error, 'EPERM')) return false;
+    // In a user namespace what is mounted on `/` is locked there (mount_namespaces(7)): no clone of it, but the right to make others.
+    if (saidAny(error, 'EINVAL')) return true;
     throw error;
   }
 }

@@ -22,6 +22,8 @@ export interface OpenRequest {
   /** Topmost first. */
   readonly lowers: readonly LowerRequest[];
   readonly upper: { readonly upper: string; readonly work: string } | null;
+  /** The last of the lowers is the base that the mount will cover: it is kept open for the stacks after this one. */
+  readonly base: boolean;
   readonly nosuid: boolean;
   /** The layers' marks are user.overlay.*. */
   readonly userxattr: boolean;
@@ -51,6 +53,8 @@ export interface ControlReply {
   readonly generation: number | null;
   /** `mount`: the detached mount's descriptor in the process that serves. */
   readonly mount?: number;
+  /** `open`: the base's descriptor there. */
+  readonly base?: number;
   /** `held`: what is open and not shown any more. */
   readonly held?: readonly HeldObject[];
 }
@@ -72,6 +76,7 @@ export function parseRequest(line: string): ControlRequest {
         generation: count(request.generation),
         lowers: lowers(request.lowers),
         upper: request.upper === null ? null : upper(request.upper),
+        base: request.base === true,
         nosuid: request.nosuid !== false,
         userxattr: request.userxattr === true,
       };
@@ -92,7 +97,7 @@ export function parseRequest(line: string): ControlRequest {
 
 /** Throws the error that the other side had, or io for what is no reply. */
 export function parseReply(line: string): ControlReply {
-  const { error, generation, mount, held } = fieldsOf(line);
+  const { error, generation, mount, base, held } = fieldsOf(line);
   if (error) {
     const { code, message, hint } = error as { code: ErrorCode; message: string; hint: string | null };
     throw new NanolinError(code, String(message), hint ?? undefined);
@@ -100,6 +105,7 @@ export function parseReply(line: string): ControlReply {
   return {
     generation: generation === null ? null : count(generation),
     ...(mount !== undefined && { mount: count(mount) }),
+    ...(base !== undefined && { base: count(base) }),
     ...(Array.isArray(held) && { held: held.slice(0, HELD_MAX).map(heldObject) }),
   };
 }

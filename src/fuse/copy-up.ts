@@ -167,13 +167,12 @@ function copyNamed(tree: Tree, node: Node, parent: Node, original: Original, tem
   node.inode = keepsInode ? shown : null;
 }
 
-/** A file that is open and has no name: its copy has none either. */
+/** What is open and has no name: its copy has none either. */
 function copyOrphan(tree: Tree, node: Node, original: Original, temporary: Place): void {
-  if (original.file === null) fail(ENOENT);
   tree.show(node);
   build(tree, original, temporary);
   const kept = check(union.open(...temporary, O_PATH, 0));
-  check(union.unlink(...temporary, 0));
+  check(union.unlink(...temporary, node.directory ? AT_REMOVEDIR : 0));
   union.close(node.orphan);
   node.orphan = kept;
 }

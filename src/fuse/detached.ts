@@ -14,13 +14,12 @@ import { union } from './native.ts';
  * and Linux 5.4. The options are those that libfuse gives for root.
  */
 export function mountDetached(source: string, attributes: { readOnly: boolean; nosuid: boolean }): number {
-  // libfuse keeps it.
-  const device = native.openat2(AT_FDCWD, '/dev/fuse', O_RDWR, 0, 0);
+  using device = new Descriptor(native.openat2(AT_FDCWD, '/dev/fuse', O_RDWR, 0, 0));
   using context = new Descriptor(native.fsopen('fuse'));
   native.fsconfigString(context.fd, 'source', source);
   native.fsconfigString(context.fd, 'subtype', 'nanolin');
   for (const [key, value] of [
-    ['fd', device],
+    ['fd', device.fd],
     ['rootmode', 40000],
     ['user_id', 0],
     ['group_id', 0],
@@ -29,10 +28,12 @@ export function mountDetached(source: string, attributes: { readOnly: boolean; n
   for (const flag of ['default_permissions', 'allow_other', ...(attributes.readOnly ? ['ro'] : [])])
     native.fsconfigFlag(context.fd, flag);
   native.fsconfigCreate(context.fd);
-  union.adopt(device);
-  return native.fsmount(
+  const mount = native.fsmount(
     context.fd,
     (attributes.readOnly ? MOUNT_ATTR_RDONLY : 0) |
       (attributes.nosuid ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV : 0),
   );
+  // It is libfuse's to close.
+  union.adopt(device.release());
+  return mount;
 }

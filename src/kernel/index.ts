@@ -4,6 +4,7 @@ export { openBase, openNestedInBase } from './base.ts';
 export * from './constants.ts';
 export { Descriptor } from './descriptor.ts';
 export { openEmpty } from './empty.ts';
+export { fuseProblem } from './fuse.ts';
 export { commandOf, holdersOf, type ProcessHold } from './holders.ts';
 export { type ImageReader, imageReader } from './image-readers.ts';
 export { type Mount, nestedBelow, parseMountinfo, readMountinfo, topmost } from './mountinfo.ts';

@@ -1,6 +1,6 @@
 import { NanolinError } from '../error/index.ts';
 import type { EntryType } from '../formats/index.ts';
-import { judgeName } from './judge-entry.ts';
+import { judgeEntry, judgeName } from './judge-entry.ts';
 import { limits } from './limits.ts';
 import { readHead } from './read-source.ts';
 import type { Told } from './told.ts';
@@ -16,6 +16,7 @@ export interface ErofsInode extends Told {
   readonly at: number;
   readonly extended: boolean;
   readonly size: number;
+  readonly device?: { readonly major: number; readonly minor: number };
 }
 
 /** S_IFMT, shifted. */
@@ -37,6 +38,8 @@ const prefixes: Readonly<Record<number, string>> = {
   4: 'trusted.',
   6: 'security.',
 };
+
+const tooMany = `the directory has more than ${limits.namesInDirectory} names`;
 
 const FLAT_PLAIN = 0;
 const FLAT_INLINE = 2;
@@ -94,17 +97,19 @@ class Reader {
     // A header of 12 bytes, and 4 for each count after the first (erofs_xattr_ibody_size).
     const length = attributes === 0 ? 0 : 12 + (attributes - 1) * 4;
     const xattrs = this.#attributes(path, body, length);
-    this.#found.push({ ...inode, ...(xattrs && { xattrs }) });
-    if (this.#found.length > limits.entries) throw hostile(path, `with it the image has too many entries`);
+    const device = type === 'char' || type === 'block' ? { device: deviceOf(head.readUInt32LE(16)) } : {};
+    const found = { ...inode, ...device, ...(xattrs && { xattrs }) };
+    const why = judgeEntry(found);
+    if (why !== null) throw hostile(path, why);
+    this.#found.push(found);
+    if (this.#found.length > limits.entries)
+      throw hostile(path, `with it the tree has more than ${limits.entries} entries`);
     if (type !== 'dir') return;
     if (this.#directories.has(nid)) throw hostile(path, 'the directory is in the tree twice');
     this.#directories.add(nid);
-    if (path.split('/').length > limits.depth || path.length > limits.path)
-      throw hostile(path, 'it lies too deep');
     const layout = (format >> 1) & 7;
     if (layout !== FLAT_PLAIN && layout !== FLAT_INLINE) throw invalid(path, 'the directory is compressed');
-    if (inode.size > limits.namesInDirectory * (limits.name + 12))
-      throw hostile(path, 'the directory is too large');
+    if (inode.size > limits.namesInDirectory * (limits.name + 12)) throw hostile(path, tooMany);
     const start = head.readUInt32LE(16) * this.#blockSize;
     const inline = layout === FLAT_INLINE ? body + length : null;
     for (const [name, child] of this.#names(path, start, inline, inode.size))
@@ -129,7 +134,7 @@ class Reader {
         const why = judgeName(name) ?? (names.has(name) ? 'one name twice' : null);
         if (why !== null) throw hostile(path, `the directory holds ${why}`);
         names.set(name, Number(block.readBigUInt64LE(at)));
-        if (names.size > limits.namesInDirectory) throw hostile(path, 'the directory has too many names');
+        if (names.size > limits.namesInDirectory) throw hostile(path, tooMany);
       }
     }
     return names;
@@ -174,6 +179,11 @@ class Reader {
     // An inode at the very end is shorter than what is asked for.
     return part.length === length ? part : Buffer.concat([part], length);
   }
+}
+
+/** new_encode_dev in include/linux/kdev_t.h. */
+function deviceOf(number: number): { major: number; minor: number } {
+  return { major: (number >>> 8) & 0xfff, minor: (number & 0xff) | ((number >>> 12) & 0xfff00) };
 }
 
 /** `e_name_len`, `e_name_index`, `e_value_size`, then the name and the value. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseManifest } from '../formats/index.ts';
@@ -28,7 +28,7 @@ export async function extractedTree(
   if (!isSealed(home)) {
     const work = openWork(ctx);
     try {
-      await clearAway(home, work);
+      setAside(home);
       const made = join(work, 'extracted');
       mkdirSync(made, { mode: 0o700 });
       const { checkExtracted, extractImage } = await import('./extract.ts');
@@ -56,16 +56,16 @@ export async function releaseExtracted(ctx: Context, needed?: ReadonlySet<string
   if (unneeded.length === 0) return;
   const work = openWork(ctx);
   try {
-    for (const digest of unneeded) await clearAway(join(ctx.paths.extracted, digest), work);
+    for (const digest of unneeded) renameSync(join(ctx.paths.extracted, digest), join(work, digest));
   } finally {
     await closeWork(ctx, work);
   }
 }
 
-/** Out of the cache in one step, so that no half of a tree is ever found there. The work directory goes later. */
-async function clearAway(home: string, work: string): Promise<void> {
+/** Out of the cache in one step. The stack that is on may read it still: it goes when the next command looks for what is unneeded. */
+function setAside(home: string): void {
   try {
-    renameSync(home, join(work, `old-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`));
+    renameSync(home, `${home}.${randomBytes(4).toString('hex')}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }

@@ -5,6 +5,7 @@ import { NanolinError } from '../error/index.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  Descriptor,
   type ImageReader,
   imageReader,
   isSysError,
@@ -73,15 +74,16 @@ export async function releaseImageMounts(ctx: Context): Promise<void> {
 
 /** Where we may mount, a clone of our own, so that the one below run/ can go; else the directory, which keeps it busy. */
 function openMount(place: string): number {
+  using shown = new Descriptor(native.openat2(AT_FDCWD, place, O_PATH | O_DIRECTORY, 0, 0));
+  // It may have ended meanwhile, and the directory below is empty.
+  if (!native.statxMount(shown.fd, '', AT_EMPTY_PATH).root)
+    throw new NanolinError('command-failed', `what was mounted on ${place} is gone`);
   try {
-    return native.openTree(AT_FDCWD, place, OPEN_TREE_CLONE);
+    return native.openTree(shown.fd, '', OPEN_TREE_CLONE | AT_EMPTY_PATH);
   } catch (error) {
     if (!saidAny(error, 'EPERM')) throw error;
+    return shown.release();
   }
-  const fd = native.openat2(AT_FDCWD, place, O_PATH | O_DIRECTORY, 0, 0);
-  if (native.statxMount(fd, '', AT_EMPTY_PATH).root) return fd;
-  native.close(fd);
-  throw new NanolinError('command-failed', `what was mounted on ${place} is gone`);
 }
 
 function mountAt(place: string): Mount | undefined {

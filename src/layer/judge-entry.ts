@@ -17,7 +17,10 @@ export function judgeEntry(entry: Pick<Entry, 'path' | 'type' | 'device' | 'xatt
     return 'it is an overlay whiteout, which would hide a file of the layers below';
   if (entry.type === 'char' || entry.type === 'block') return 'it is a device node';
   if (entry.type === 'fifo' || entry.type === 'socket') return `it is a ${entry.type}`;
-  // opaque, redirect, metacopy, origin and the like: the kernel would take them for its own (fs/overlayfs/overlayfs.h).
-  const marker = Object.keys(entry.xattrs ?? {}).find(name => /^(trusted|user)\.overlay\./.test(name));
+  // opaque, redirect, metacopy, origin and the like: the kernel would take them for its own (fs/overlayfs/overlayfs.h). squashfuse 0.1
+  // calls security. what is trusted. in the image, and the reverse.
+  const marker = Object.keys(entry.xattrs ?? {}).find(name =>
+    /^(trusted|user|security)\.overlay\./.test(name),
+  );
   return marker === undefined ? null : `it carries the overlay marker ${marker}`;
 }

@@ -2,18 +2,23 @@ import { chmodSync, closeSync, fstatSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import type { Entry } from '../formats/index.ts';
-import { attachImage, native } from '../kernel/index.ts';
+import { attachImage, fuseProblem, native } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
 import { readErofsInodes } from './erofs-inodes.ts';
 import { extractImage, linkNames, placeIn } from './extract.ts';
 import { mountForReading, releaseImageMounts } from './image-mounts.ts';
-import { judgeEntry } from './judge-entry.ts';
 import { limits } from './limits.ts';
 import { readHead } from './read-source.ts';
 import { identityOf } from './record.ts';
 import { headLength, type ImageFormat, readSuperblock } from './superblock.ts';
 import type { ToldEntries } from './told.ts';
 import { walkTree } from './walk.ts';
+
+export interface Found {
+  readonly entries: readonly Entry[];
+  /** What could be known here of an entry, for what `entries` is compared with. */
+  readonly known: (entry: Entry) => Entry;
+}
 
 interface Image {
   readonly fd: number;
@@ -31,13 +36,13 @@ export async function readImage(
   work: string,
   image: string,
   subject: string,
-): Promise<{ format: ImageFormat; size: number; entries: Entry[] }> {
+): Promise<Found & { format: ImageFormat; size: number }> {
   const fd = openSync(image, 'r');
   try {
     const { size } = fstatSync(fd);
     const { format, end } = readSuperblock(readHead(fd, headLength), size);
     checkPadding(fd, end, size);
-    return { format, size, entries: await entriesOf(ctx, work, { fd, format, size }, subject) };
+    return { format, size, ...(await findIn(ctx, work, { fd, format, size }, subject)) };
   } catch (error) {
     if (!(error instanceof NanolinError) || error.message.startsWith(subject)) throw error;
     throw new NanolinError(error.code, `${subject} is refused: ${error.message}`, error.hint, {
@@ -48,17 +53,32 @@ export async function readImage(
   }
 }
 
-async function entriesOf(ctx: Context, work: string, image: Image, subject: string): Promise<Entry[]> {
+async function findIn(ctx: Context, work: string, image: Image, subject: string): Promise<Found> {
   const mounted = attached(ctx, image);
-  if (mounted !== null) return walkMount(ctx, mounted, subject);
+  if (mounted !== null) return { entries: await walkMount(ctx, mounted, subject), known: entry => entry };
+  if (image.format === 'squashfs')
+    return { entries: (await walkShown(ctx, image, subject)).map(ownAttributes), known: ownAttributes };
   // Debian 12 has no erofsfuse, and what can be known of an erofs image without it is enough.
-  if (image.format === 'erofs') return walkExtracted(ctx, join(work, 'looked-at'), image, subject);
+  const entries = await walkExtracted(ctx, join(work, 'looked-at'), image, subject);
+  return { entries, known: entry => entry };
+}
+
+async function walkShown(ctx: Context, image: Image, subject: string): Promise<Entry[]> {
   try {
     const { fd } = await mountForReading(ctx, 'foreign', { ...image, identity: identityOf(image.fd) });
     return await walkMount(ctx, fd, subject);
+  } catch (error) {
+    if (!(error instanceof NanolinError) || error.code !== 'command-failed') throw error;
+    throw (await fuseProblem()) ?? damaged(error);
   } finally {
     await releaseImageMounts(ctx);
   }
+}
+
+/** squashfuse 0.1 takes `security.` and `trusted.` for one another, and the kernel shows users none of the latter (xattr(7)). */
+function ownAttributes({ xattrs = {}, ...entry }: Entry): Entry {
+  const own = Object.entries(xattrs).filter(([name]) => name.startsWith('user.'));
+  return own.length === 0 ? entry : { ...entry, xattrs: Object.fromEntries(own) };
 }
 
 /** Null where the kernel mounts no images for us. */
@@ -84,15 +104,12 @@ async function walkMount(ctx: Context, mount: number, subject: string): Promise<
 async function walkExtracted(ctx: Context, tree: string, image: Image, subject: string): Promise<Entry[]> {
   const inodes = readErofsInodes(image.fd, image.size);
   let bytes = 0;
-  for (const { path, type, size, xattrs } of inodes) {
+  for (const { path, type, size } of inodes) {
     bytes += type === 'file' ? size : 0;
-    const why = judgeEntry({ path, type, ...(xattrs && { xattrs }) });
-    if (why !== null || bytes > limits.bytes) throw hostile(path, why ?? 'its files are too large');
+    if (bytes > limits.bytes) throw hostile(path, `with it the files have more than ${limits.bytes} bytes`);
   }
   await extractImage(ctx, image, tree, subject).catch(error => {
-    throw error instanceof NanolinError && error.code === 'command-failed'
-      ? new NanolinError('image-invalid', error.message, 'fetch or make the image again', { cause: error })
-      : error;
+    throw error instanceof NanolinError && error.code === 'command-failed' ? damaged(error) : error;
   });
   linkNames(
     tree,
@@ -117,6 +134,9 @@ function checkPadding(fd: number, end: number, size: number): void {
       'make the image again from its files',
     );
 }
+
+const damaged = (error: NanolinError): NanolinError =>
+  new NanolinError('image-invalid', error.message, 'fetch or make the image again', { cause: error });
 
 const hostile = (path: string, why: string): NanolinError =>
   new NanolinError(

@@ -83,7 +83,7 @@ export async function keepSigned(
 ): Promise<LayerRecord> {
   const found = await readImage(ctx, work, image, origin.origin);
   ctx.at('import:walked');
-  const difference = compareEntries(entries, found.entries);
+  const difference = compareEntries(entries.map(found.known), found.entries);
   if (difference !== null) throw invalid(`${origin.origin}: ${difference}`);
   return storeImage(ctx, work, image, text, {
     ...{ name: header.package, version: header.version, stamp: header.stamp, image: header.image },

@@ -1,5 +1,5 @@
 import { asNanolinError, NanolinError } from '../error/index.ts';
-import { listLayers } from '../layer/index.ts';
+import { listLayers, releaseLayers } from '../layer/index.ts';
 import {
   type Applied,
   applyGeneration,
@@ -247,6 +247,7 @@ async function report(session: Session, before: Generation, applied: Applied): P
   const { generation, swapped, ms, writers, ways } = applied;
   const paths = countPaths(session, before, generation);
   applied.release();
+  await releaseLayers(session.ctx);
   return {
     profile: generation.profile,
     generation: generation.number,

@@ -1,6 +1,7 @@
-import { native, openBase, readMountinfo } from '../kernel/index.ts';
+import { native, readMountinfo } from '../kernel/index.ts';
 import { liveTree, type OwnedUnion, type Tree } from '../ownership/index.ts';
 import {
+  baseOf,
   type Generation,
   isOurs,
   type LayerRef,
@@ -28,7 +29,7 @@ export class TargetUnions implements Disposable {
     const covers = ownRecord(session.ctx).mounts.filter(
       own => own.target === target && mounts.some(mount => isOurs(mount, own)),
     );
-    this.#descriptor = openBase(target, covers.length);
+    this.#descriptor = baseOf(target, covers.length, covers[0] ?? null);
     this.#base = liveTree(`/proc/self/fd/${this.#descriptor}`, native);
   }
 

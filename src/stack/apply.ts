@@ -6,6 +6,7 @@ import type { Context, Staged } from '../state/index.ts';
 import { readTarget, type TargetFact, targetFact } from './facts.ts';
 import { currentGeneration, stageGeneration } from './history.ts';
 import { aboutToGo, holdersOf } from './holders.ts';
+import { identified, mayMount } from './in-place.ts';
 import { backendOf, isOurs } from './mounted.ts';
 import type { Backend, Mounter, MounterFactory, StepOf, Swapped } from './mounter.ts';
 import { type Facts, planSwitch, type Step, type SwitchPlan } from './plan.ts';
@@ -235,7 +236,7 @@ class Run implements Disposable {
   }
 
   mounts(): MountRecord[] {
-    return [...this.#plan.kept, ...this.moves.flatMap(({ next }) => (next ? [next] : []))];
+    return [...this.#plan.kept, ...this.moves.flatMap(({ next }) => (next ? [identified(next)] : []))];
   }
 
   release(): void {
@@ -286,7 +287,7 @@ async function planWith(
     targets,
     holds: options.holds,
     upper: target => upperPlace(ctx, wanted.writing, wanted.profile ?? 'none', target, wanted.number),
-    beneath: !ctx.forced.has('no-beneath'),
+    beneath: !ctx.forced.has('no-beneath') && mayMount(),
     writers: options.writers,
     backend: chosen.backend,
     served: isServed,

@@ -4,6 +4,7 @@ import { NanolinError } from '../error/index.ts';
 import { ControlLine, type LowerRequest, startServer } from '../fuse/index.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, native, O_DIRECTORY, O_PATH, openSubtree } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
+import { mayMount, takeOff } from './in-place.ts';
 import { sourceOf, typeOfBackend } from './mounted.ts';
 import type { Covering, Mounter, StepOf, Swapped } from './mounter.ts';
 import { type Lower, Parts } from './parts.ts';
@@ -36,6 +37,8 @@ export class FuseMounter implements Mounter {
   readonly #placement: Placement;
   readonly #lines: ControlLine[] = [];
   readonly #waiting = new Map<string, Waiting>();
+  /** New unions that are mounted where they will be seen, because we may not mount. */
+  readonly #inPlace = new Map<string, { readonly line: ControlLine; readonly record: MountRecord }>();
   #swapped = false;
 
   /** `program`: the command that runs nanolin. `userxattr`: the marks of the upper are user.overlay.*. */
@@ -48,7 +51,7 @@ export class FuseMounter implements Mounter {
     this.#program = program;
     this.#userxattr = userxattr;
     this.#covering = covering;
-    this.#parts = new Parts(ctx);
+    this.#parts = new Parts(ctx, covering);
     this.#placement = new Placement(covering, ctx.log);
   }
 
@@ -79,14 +82,20 @@ export class FuseMounter implements Mounter {
   carry(step: StepOf<'carry'>): void {
     const waiting = this.#waiting.get(step.target);
     if (waiting) requireDirectory(step, waiting);
-    else this.#placement.carry(step);
+    else if (mayMount()) this.#placement.carry(step);
+    else
+      throw new NanolinError(
+        'conflict',
+        `something is mounted on ${step.mountPoint}, and only root takes it along`,
+        'unmount it first',
+      );
   }
 
   moves(step: StepOf<'swap'>): Move[] {
     const inside = [...this.#waiting.values()].map(
       ({ old, next }): Move => ({ target: old.target, old, next, inside: true }),
     );
-    return [...this.#placement.moves(step), ...inside];
+    return [...(mayMount() ? this.#placement.moves(step) : this.#movesInPlace(step)), ...inside];
   }
 
   async swap(step: StepOf<'swap'>, moves: readonly Move[]): Promise<Swapped> {
@@ -98,7 +107,9 @@ export class FuseMounter implements Mounter {
         this.#ctx.at('union:committed');
       }
     };
-    const swapped = await this.#placement.swap(step, placed, this.#waiting.size > 0 ? commit : undefined);
+    const swapped = mayMount()
+      ? await this.#placement.swap(step, placed, this.#waiting.size > 0 ? commit : undefined)
+      : await this.#swapInPlace(placed, commit);
     this.#swapped = true;
     return swapped;
   }
@@ -111,6 +122,27 @@ export class FuseMounter implements Mounter {
     for (const line of this.#lines.splice(0)) line[Symbol.dispose]();
     this.#placement[Symbol.dispose]();
     this.#parts[Symbol.dispose]();
+  }
+
+  #movesInPlace(step: StepOf<'swap'>): Move[] {
+    return step.moves.flatMap(({ target, how }) => {
+      const old = this.#covering(target);
+      const next = this.#inPlace.get(target)?.record ?? null;
+      return how === 'inside' || (old === null && next === null) ? [] : [{ target, old, next }];
+    });
+  }
+
+  /** One target after the other: for who cannot mount beneath, there is a moment with neither. */
+  async #swapInPlace(moves: readonly Move[], commit: () => Promise<void>): Promise<Swapped> {
+    const began = performance.now();
+    await commit();
+    for (const { target, old } of moves) {
+      if (old) takeOff(old);
+      this.#ctx.at('union:off');
+      await this.#inPlace.get(target)?.line.ask({ do: 'mount', target });
+      this.#ctx.at('union:mounted');
+    }
+    return { ms: performance.now() - began, gap: moves.some(({ old, next }) => old && next) };
   }
 
   async #prepare(
@@ -136,15 +168,30 @@ export class FuseMounter implements Mounter {
     const source = sourceOf(generation);
     const { pid, start, socket } = await this.#startServer(source);
     const line = await this.#connect(socket);
-    await line.ask({
+    const { base = null } = await line.ask({
       do: 'open',
       source,
       generation,
       lowers: lowers.map(asked),
       upper,
+      base: step.base,
       nosuid,
       userxattr: this.#userxattr,
     });
+    const record = {
+      target,
+      type: typeOfBackend.fuse,
+      source,
+      key,
+      generation,
+      upper: upper?.upper ?? null,
+      server: { pid, start, socket, work: upper?.work ?? null, nosuid, base },
+    };
+    if (!mayMount()) {
+      const identity = { id: 0, unique: null, root: true, type: 'dir' } as const;
+      this.#inPlace.set(target, { line, record: { ...record, identity } });
+      return;
+    }
     const { mount } = await line.ask({ do: 'mount', target: null });
     const fd = this.#parts.keep(
       native.openat2(AT_FDCWD, `/proc/${pid}/fd/${mount}`, O_PATH | O_DIRECTORY, 0, 0),
@@ -152,16 +199,7 @@ export class FuseMounter implements Mounter {
     this.#ctx.at('union:mounted');
     this.#placement.add(target, {
       fd,
-      record: {
-        target,
-        identity: native.statxMount(fd, '', AT_EMPTY_PATH),
-        type: typeOfBackend.fuse,
-        source,
-        key,
-        generation,
-        upper: upper?.upper ?? null,
-        server: { pid, start, socket, work: upper?.work ?? null, nosuid },
-      },
+      record: { ...record, identity: native.statxMount(fd, '', AT_EMPTY_PATH) },
     });
   }
 

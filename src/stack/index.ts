@@ -3,6 +3,7 @@ export { isEmptyDirectory } from './facts.ts';
 export { FuseMounter } from './fuse-mounter.ts';
 export { currentGeneration, nextNumber, readGeneration, readHistory } from './history.ts';
 export { aboutToGo, type Going, holdersOf, type Pins, pinsOf } from './holders.ts';
+export { baseOf } from './in-place.ts';
 export { KernelMounter } from './kernel-mounter.ts';
 export { backendOf, isOurs } from './mounted.ts';
 export type { Backend, Mounter, MounterFactory } from './mounter.ts';

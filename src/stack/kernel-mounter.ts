@@ -27,7 +27,7 @@ export class KernelMounter implements Mounter {
   constructor(ctx: Context, covering: Covering, { userxattr }: { readonly userxattr: boolean }) {
     this.#ctx = ctx;
     this.#options = userxattr ? ['userxattr'] : [];
-    this.#parts = new Parts(ctx);
+    this.#parts = new Parts(ctx, covering);
     this.#placement = new Placement(covering, ctx.log);
   }
 

@@ -7,7 +7,7 @@ import type { MountRecord } from './record.ts';
 export function isOurs(mount: Mount, record: MountRecord | undefined): boolean {
   return (
     record !== undefined &&
-    mount.id === record.identity.id &&
+    (record.identity.id === 0 || mount.id === record.identity.id) &&
     mount.type === record.type &&
     mount.source === record.source &&
     mount.mountPoint === record.target

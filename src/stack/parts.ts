@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { native, openBase, openEmpty, openSubtree } from '../kernel/index.ts';
+import { native, openEmpty, openSubtree } from '../kernel/index.ts';
 import { attachLayer } from '../layer/index.ts';
 import type { Context } from '../state/index.ts';
-import type { StepOf } from './mounter.ts';
+import { baseOf } from './in-place.ts';
+import type { Covering, StepOf } from './mounter.ts';
 import type { LayerRef } from './types.ts';
 
 /** A directory that is to be a lower. */
@@ -22,12 +23,14 @@ interface Image {
 export class Parts implements Disposable {
   readonly ways: Record<string, string> = {};
   readonly #ctx: Context;
+  readonly #covering: Covering;
   readonly #fds: number[] = [];
   readonly #images = new Map<string, Image>();
   readonly #bases = new Map<string, number>();
 
-  constructor(ctx: Context) {
+  constructor(ctx: Context, covering: Covering) {
     this.#ctx = ctx;
+    this.#covering = covering;
   }
 
   async attach({ layer }: StepOf<'attach'>): Promise<void> {
@@ -42,7 +45,7 @@ export class Parts implements Disposable {
   }
 
   base(step: StepOf<'base'>): void {
-    this.#bases.set(step.target, this.keep(openBase(step.target, step.covers)));
+    this.#bases.set(step.target, this.keep(baseOf(step.target, step.covers, this.#covering(step.target))));
   }
 
   /** The lowers of a stack, topmost first, and the layers that they come from; null where there is nothing to stack. */

@@ -8,6 +8,7 @@ import type { Generation } from './types.ts';
 /** One mount of ours: only a mount that matches id, type and source is ours to take off (KERNEL: mount ids are reused, the source's token is not). */
 export interface MountRecord {
   readonly target: string;
+  /** Its id is 0 for one that is known only once it is mounted. */
   readonly identity: MountIdentity;
   readonly type: string;
   /** mountinfo's source; for an overlay `nanolin-GENERATION-TOKEN`. */
@@ -31,6 +32,8 @@ export interface ServerRecord {
   /** Its work directory, which stays when the generation does not. */
   readonly work: string | null;
   readonly nosuid: boolean;
+  /** Its descriptor of the base, for who cannot look under a mount; null where the stack has none. */
+  readonly base: number | null;
 }
 
 /** What the swap is about to do to one target: enough to finish or undo it after a crash. */

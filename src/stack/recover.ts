@@ -2,6 +2,7 @@ import { NanolinError } from '../error/index.ts';
 import { MNT_DETACH, type Mount, native, readMountinfo, topmost } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
 import { currentGeneration, stageGeneration } from './history.ts';
+import { identified, mayMount, takeOff } from './in-place.ts';
 import { isOurs } from './mounted.ts';
 import { type Phase, phaseInside, phaseOf, type Remedy, type Role, remedyFor } from './phase.ts';
 import {
@@ -50,6 +51,8 @@ export async function recoverSwitch(ctx: Context): Promise<Recovery | null> {
   if (recovery?.apply) return recovery;
   const dead = deadStacks(ownRecord(ctx).mounts);
   if (dead.length === 0) return recovery;
+  // Who may mount puts the next one beneath first.
+  if (!mayMount()) for (const own of dead) takeOff(own);
   const targets = dead.map(({ target }) => target).join(', ');
   const message = `the process that served the stack on ${targets} has ended: it is mounted again`;
   return { remedy: 'apply', message, apply: currentGeneration(ctx) };
@@ -107,7 +110,7 @@ function retiredBy(record: RunRecord, { moves }: Intent): Retired[] {
 }
 
 export function mountsAfter(intent: Intent): MountRecord[] {
-  return [...intent.kept, ...intent.moves.flatMap(move => (move.next ? [move.next] : []))];
+  return [...intent.kept, ...intent.moves.flatMap(move => (move.next ? [identified(move.next)] : []))];
 }
 
 function mountsNow(

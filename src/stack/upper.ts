@@ -32,7 +32,12 @@ export function prepareUpper(place: UpperPlace, covered: string): void {
   mkdirSync(place.work, { mode: 0o700 });
   if (made === undefined) return;
   const model = statSync(covered);
-  chownSync(place.upper, model.uid, model.gid);
+  try {
+    chownSync(place.upper, model.uid, model.gid);
+  } catch (error) {
+    // An ordinary user's things are his own.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
   chmodSync(place.upper, model.mode & 0o7777);
 }
 

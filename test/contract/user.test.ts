@@ -1,41 +1,130 @@
 // limit: 120s
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { serversIn } from '../crash/servers.ts';
 import { noSomebody, openSomebody, type Somebody } from '../layer/somebody.ts';
 import { needs } from '../needs.ts';
+import { read, writeFiles } from './world.ts';
 
-const test = suite('an ordinary user, from import to roll back');
+const test = suite('an ordinary user without sudo');
 const it = needs(test, noSomebody);
 
-function morning(somebody: Somebody, ...before: readonly string[]) {
-  const { status, stdout, stderr } = somebody.as([
-    ...before,
-    process.execPath,
-    '--import',
-    'tsx',
-    'test/contract/user-program.ts',
-  ]);
-  assert.is(status, 0, stderr);
-  return JSON.parse(stdout);
+interface Scene {
+  readonly target: string;
+  /** A command line of nanolin; what it says as JSON, of many shapes. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests ask for what they expect
+  run(...words: readonly string[]): any;
+  fails(...words: readonly string[]): string;
 }
 
-function check(seen: ReturnType<typeof morning>): void {
-  assert.equal([seen.switched.said, seen.switched.leftOut], ['one', []]);
-  assert.equal(seen.switched.names.sort(), ['bin', 'share']);
-  assert.equal([seen.swapped.said, seen.swapped.leftOut], ['two', []]);
-  assert.equal([seen.back.said, seen.back.leftOut], ['one', []]);
-  assert.equal(seen.wrote, ['mine', 'changed']);
-  assert.equal(seen.unwritten, ['ENOENT', 'one']);
-  assert.equal(seen.kept, ['mine', 'changed']);
-  assert.equal(seen.bare, []);
+function setScene(user: Somebody): Scene {
+  const target = join(user.place, 'home/app');
+  const env = { NANOLIN_RESTART: '0' };
+  const nanolin = (...words: readonly string[]) =>
+    user.node('test/fuse/union-program.ts', [...words, '--json'], env);
+  const scene: Scene = {
+    target,
+    run(...words) {
+      const { status, stdout, stderr } = nanolin(...words);
+      assert.ok(status === 0 || status === 6, `${words.join(' ')}: ${stdout}${stderr}`);
+      return JSON.parse(stdout);
+    },
+    fails: (...words) => JSON.parse(nanolin(...words).stdout).error.code,
+  };
+  writeFiles(target, { base: 'base' });
+  for (const who of ['one', 'two']) {
+    const tree = join(user.place, `home/${who}`);
+    writeFiles(tree, { who, [who]: who, 'sub/': '' });
+    execFileSync('chown', ['-R', `${user.uid}:${user.uid}`, tree, target]);
+    scene.run('layer', 'import', tree, '--name', who, '--version', '1');
+  }
+  mkdirSync(user.paths.profiles, { recursive: true });
+  for (const [name, writing] of [
+    ['plain', 'none'],
+    ['written', 'persist'],
+  ])
+    writeFileSync(
+      join(user.paths.profiles, `${name}.rcp`),
+      `PROFILE ${name}\nTARGETS ${target} from=/\nENABLES one\nWRITING ${writing}\n`,
+    );
+  execFileSync('chown', ['-R', `${user.uid}:${user.uid}`, join(user.place, 'home')]);
+  return scene;
 }
 
-it('by the kernel, in a user namespace of his own', async () => {
-  await using somebody = openSomebody();
-  const seen = morning(somebody, 'unshare', '--user', '--map-root-user', '--mount');
-  check(seen);
-  assert.is(seen.backend, 'kernel');
-  assert.is(seen.swapped.gap, false);
+/** As him: a file system of his is nobody else's to look at (fuse.rst, "How do non-privileged mounts work?"). */
+const seen = (user: Somebody, path: string): string => {
+  const { status, stdout } = user.as(['cat', path]);
+  return status === 0 ? stdout : 'none';
+};
+
+async function ended(user: Somebody): Promise<void> {
+  for (let tries = 0; serversIn(user.paths.run).length > 0; tries++) {
+    assert.ok(tries < 100, 'a server is left');
+    await sleep(50);
+  }
+}
+
+it('imports, switches, edits inside the union, runs and rolls back', async () => {
+  await using user = openSomebody();
+  const { target, run } = setScene(user);
+  const look = (...names: readonly string[]) => names.map(name => seen(user, join(target, name)));
+  const first = run('profile', 'switch', 'plain');
+  assert.equal([first.changed, first.gap], [true, false]);
+  assert.equal(look('base', 'who', 'two'), ['base', 'one', 'none']);
+  assert.is(run('status').backend, 'fuse');
+
+  const inside = run('enable', 'two');
+  assert.equal([inside.gap, inside.ways.place], [false, 'inside']);
+  assert.equal(inside.paths, { added: 1, removed: 0, changed: 1 });
+  assert.equal(look('base', 'who', 'two'), ['base', 'two', 'two']);
+
+  run('rollback');
+  assert.equal(look('base', 'who', 'two'), ['base', 'one', 'none']);
+  run('rollback', '0');
+  assert.equal([read(join(target, 'base')), read(join(target, 'who'))], ['base', 'ENOENT']);
+  await ended(user);
+});
+
+it('writes to a stack of his own, and leaves it with a gap that is said', async () => {
+  await using user = openSomebody();
+  const { target, run } = setScene(user);
+  run('profile', 'switch', 'written');
+  const script = 'echo note > note; rm two base; echo mine > who; ls';
+  run('enable', 'two');
+  assert.is(user.as(['sh', '-c', `cd ${target} && ${script}`]).stdout, 'note\none\nsub\nwho\n');
+  run('disable', 'two');
+  assert.equal([seen(user, `${target}/who`), seen(user, `${target}/note`)], ['mine\n', 'note\n']);
+  assert.is(run('profile', 'switch', 'plain').gap, true);
+  assert.equal([seen(user, `${target}/who`), seen(user, `${target}/base`)], ['one', 'base']);
+  run('profile', 'switch', 'written');
+  assert.equal([seen(user, `${target}/who`), seen(user, `${target}/base`)], ['mine\n', 'none']);
+  run('rollback', '0');
+  await ended(user);
+});
+
+it('brings up again what was killed, and what he unmounted', async () => {
+  await using user = openSomebody();
+  const { target, run } = setScene(user);
+  run('profile', 'switch', 'written');
+  const [pid = 0] = serversIn(user.paths.run);
+  process.kill(pid, 'SIGKILL');
+  await ended(user);
+  assert.match(String(run('status').recovery), 'has ended');
+  run('profile', 'switch', '--restore');
+  assert.is(seen(user, `${target}/who`), 'one');
+  assert.is(user.as(['fusermount', '-u', target]).status, 0);
+  await ended(user);
+  run('profile', 'switch', '--restore');
+  assert.is(seen(user, `${target}/who`), 'one');
+  assert.equal(run('status').recovery, []);
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  assert.is(lines.filter(line => line.includes(` ${target} `)).length, 1);
+  run('rollback', '0');
+  await ended(user);
 });
 
 test.run();

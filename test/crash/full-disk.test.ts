@@ -12,7 +12,7 @@ const test = suite('a full disk under the state directory');
 function smallDisk(world: World): { fill: () => void; free: () => void; unmount: () => void } {
   const lib = join(world.root, 'var/lib/nanolin');
   mkdirSync(lib, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'small', lib]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=755', 'small', lib]);
   const filler = join(lib, 'filler');
   return {
     fill() {

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Processes that serve unions of a root, known by the socket on their command line. */
-export function serversOf(root: string): number[] {
-  const socket = join(root, 'run/nanolin/unions/');
+export const serversOf = (root: string): number[] => serversIn(join(root, 'run/nanolin'));
+
+export function serversIn(run: string): number[] {
+  const socket = join(run, 'unions/');
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .filter(pid => {

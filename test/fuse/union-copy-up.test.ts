@@ -219,4 +219,43 @@ result([a[:6], b[:6], os.pread(b[6], 20, 0).decode()])`,
   },
 );
 
+contract(
+  test,
+  '35 56 what is open and no file has all its uses without a name, too',
+  [{ 'd/': '', 'e/x': '' }],
+  async union => {
+    await union.unmount();
+    const low = union.lowers[0] ?? '';
+    execFileSync('mkfifo', [`${low}/p`]);
+    execFileSync('ln', ['-s', 'target', `${low}/l`]);
+    await union.mount();
+    assert.equal(
+      python(
+        union,
+        `
+def use(f, how):
+  st = os.fstat(f)
+  before = [st.st_mode, st.st_uid]
+  libc_call(libc.fchownat(f, b'', 5, 6, 0x1000))
+  if how: os.fchmod(f, 0o711); os.utime(f, ns=(7, 8))
+  st = os.fstat(f)
+  return [stat.S_IFMT(before[0]) == stat.S_IFMT(st.st_mode), st.st_uid, st.st_gid, oct(st.st_mode & 0o777), st.st_mtime_ns == 8]
+p, d, l = os.open('p', os.O_RDONLY | os.O_NONBLOCK), os.open('d', os.O_RDONLY), os.open('l', os.O_PATH | os.O_NOFOLLOW)
+os.unlink('p'); os.rmdir('d'); os.unlink('l')
+result([use(p, True), use(d, True), use(l, False), code(lambda: os.open('new', os.O_CREAT, dir_fd=d)), os.listdir('.')])`,
+      ),
+      [
+        [true, 5, 6, '0o711', true],
+        [true, 5, 6, '0o711', true],
+        [true, 5, 6, '0o777', false],
+        'ENOENT',
+        ['e'],
+      ],
+    );
+    assert.equal(names(`${union.work}/work`), []);
+  },
+  // The kernel's own (6.18) answers EEXIST.
+  'fuse',
+);
+
 test.run();

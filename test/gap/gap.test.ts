@@ -1,46 +1,15 @@
 // limit: 600s
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Nanolin, OpenOptions } from '../../src/index.ts';
 import { program } from '../programs/build.ts';
-import { type Scene, setScene } from './scene.ts';
+import { setScene } from './scene.ts';
 import { describe, startSwarm, swarmList } from './swarm.ts';
-import { expectedAt, writeLayerTree } from './trees.ts';
+import { expectedAt } from './trees.ts';
+import { switchOver, twoStacks } from './two-stacks.ts';
 
 const switches = 1000;
 const operations = 1_000_000;
-const words = ['one', 'two'];
-
-/** Two profiles that differ in every file the swarm reads; a third layer is in both of them. */
-async function twoStacks(
-  scene: Scene,
-  options: OpenOptions = {},
-): Promise<{ nanolin: Nanolin; list: string }> {
-  const nanolin = await scene.open(options);
-  for (const word of [...words, 'ground']) {
-    const tree = join(scene.directory, word);
-    mkdirSync(tree);
-    writeLayerTree(tree, word);
-    await nanolin.layer.import(tree, { name: word, version: '1' });
-  }
-  for (const word of words) scene.profile(word, ['ground', word]);
-  const list = join(scene.directory, 'list');
-  writeFileSync(list, swarmList(expectedAt(scene.target, words)));
-  await nanolin.profile.switch('one');
-  return { nanolin, list };
-}
-
-/** Back and forth; ends on `one`. */
-async function switchOver(nanolin: Nanolin, times: number): Promise<void> {
-  for (let n = 0; n < times; n++) {
-    const { changed, gap, leftOut } = await nanolin.profile.switch(n % 2 === 0 ? 'two' : 'one');
-    assert.is(changed, true);
-    assert.is(gap, false);
-    assert.equal(leftOut, []);
-  }
-}
 
 test(`${switches} switches on a private parent fail no reader`, async () => {
   await using scene = await setScene('private');

@@ -1,50 +1,70 @@
 // limit: 300s
+// NANOLIN_LONG=1 makes as many switches over a union as over the kernel's overlay.
 import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { OpenOptions } from '../../src/index.ts';
+import { program } from '../contract/stack-contract.ts';
+import { serversOf } from '../crash/servers.ts';
 import { type Scene, setScene } from './scene.ts';
 import { writeLayerTree } from './trees.ts';
 
-const switches = 2000;
+const temporary = tmpdir();
+const backends: readonly (readonly [OpenOptions, switches: number])[] = [
+  [{ backend: 'kernel' }, 2000],
+  [{ backend: 'fuse', program }, process.env.NANOLIN_LONG ? 2000 : 300],
+];
 
-test(`${switches} switches leave mounts, loop devices, descriptors, threads and directories as they were`, async () => {
-  await using scene = await setScene('private');
-  // Temporary files of this process are in a directory that nobody else writes to.
-  process.env.TMPDIR = join(scene.directory, 'tmp');
-  mkdirSync(process.env.TMPDIR);
-  const nanolin = await scene.open();
-  for (const [name, format] of [
-    ['one', 'erofs'],
-    ['two', 'erofs'],
-    ['three', 'squashfs'],
-  ] as const) {
-    const tree = join(scene.directory, name);
-    mkdirSync(tree);
-    writeLayerTree(tree, name);
-    await nanolin.layer.import(tree, { name, version: '1', format });
-  }
-  scene.profile('one', ['one']);
-  scene.profile('two', ['one', 'two']);
-  // SquashFS always goes through a loop device.
-  scene.profile('three', ['one', 'three']);
-  // What is loaded and opened once for good is there after a switch to each of them.
-  for (const profile of ['two', 'three', 'one']) await nanolin.profile.switch(profile);
+for (const [options, switches] of backends)
+  test(`${switches} switches leave mounts, loop devices, descriptors, threads and directories as they were: ${options.backend}`, async () => {
+    process.env.TMPDIR = temporary;
+    await using scene = await setScene('private');
+    // Temporary files of this process are in a directory that nobody else writes to.
+    process.env.TMPDIR = join(scene.directory, 'tmp');
+    mkdirSync(process.env.TMPDIR);
+    const nanolin = await scene.open(options);
+    for (const [name, format] of [
+      ['one', 'erofs'],
+      ['two', 'erofs'],
+      ['three', 'squashfs'],
+    ] as const) {
+      const tree = join(scene.directory, name);
+      mkdirSync(tree);
+      writeLayerTree(tree, name);
+      await nanolin.layer.import(tree, { name, version: '1', format });
+    }
+    scene.profile('one', ['one']);
+    scene.profile('two', ['one', 'two']);
+    // SquashFS always goes through a loop device.
+    scene.profile('three', ['one', 'three']);
+    // What is loaded and opened once for good is there after a switch to each of them.
+    for (const profile of ['two', 'three', 'one']) await nanolin.profile.switch(profile);
 
-  const before = await resources(scene);
-  for (let n = 0; n < switches; n += 2) {
-    await nanolin.profile.switch(n % 10 === 0 ? 'three' : 'two');
-    await nanolin.profile.switch('one');
-  }
-  const after = await resources(scene);
-  for (const kind of Object.keys(before) as (keyof Resources)[])
-    assert.equal(difference(before[kind], after[kind]), { gone: [], more: [] }, kind);
-});
+    const before = await resources(scene);
+    for (let n = 0; n < switches; n += 2) {
+      await nanolin.profile.switch(n % 10 === 0 ? 'three' : 'two');
+      await nanolin.profile.switch('one');
+    }
+    let after = await resources(scene);
+    // A union keeps directories open that were just used, for some seconds.
+    for (let tries = 0; tries < 50 && !isDeepStrictEqual(before.served, after.served); tries++) {
+      await sleep(200);
+      after = await resources(scene);
+    }
+    for (const kind of Object.keys(before) as (keyof Resources)[])
+      assert.equal(difference(before[kind], after[kind]), { gone: [], more: [] }, kind);
+  });
 
 interface Resources {
   readonly mounts: readonly string[];
   readonly loops: readonly string[];
   readonly descriptors: readonly string[];
+  /** Of the processes that serve unions. */
+  readonly served: readonly string[];
   readonly threads: readonly string[];
   readonly files: readonly string[];
 }
@@ -56,10 +76,11 @@ async function resources(scene: Scene): Promise<Resources> {
   return {
     mounts: readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n').map(withoutIdentity),
     loops: backingFiles(scene),
-    descriptors: readdirSync('/proc/self/fd')
-      .map(linkOf)
-      .map(withoutInode)
-      .filter(link => link !== null),
+    descriptors: descriptorsOf('self'),
+    served: serversOf(scene.root)
+      .flatMap(pid => descriptorsOf(String(pid)))
+      .filter(link => link !== 'socket')
+      .sort(),
     threads: readdirSync('/proc/self/task'),
     // What a generation was is meant to stay.
     files: readdirSync(scene.directory, { recursive: true, encoding: 'utf8' }).filter(
@@ -101,9 +122,14 @@ function backingFiles(scene: Scene): string[] {
     .filter(file => file.startsWith(scene.directory));
 }
 
-function linkOf(fd: string): string | null {
+const descriptorsOf = (pid: string): string[] =>
+  readdirSync(`/proc/${pid}/fd`)
+    .map(fd => withoutInode(linkOf(pid, fd)))
+    .filter(link => link !== null);
+
+function linkOf(pid: string, fd: string): string | null {
   try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
   } catch {
     return null;
   }

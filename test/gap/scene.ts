@@ -40,7 +40,7 @@ export async function setScene(propagation: 'private' | 'shared', directory?: st
     root,
     target,
     async open(options = {}) {
-      const nanolin = await openNanolin({ root, ...options });
+      const nanolin = await openNanolin({ root, restart: false, ...options });
       opened.push(nanolin);
       return nanolin;
     },

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NanolinError } from '../../src/error/index.ts';
-import { type Context, pathsBelow } from '../../src/state/index.ts';
+import { type Context, type Forced, pathsBelow } from '../../src/state/index.ts';
 
 export interface TestStore extends Disposable {
   readonly ctx: Context;
@@ -23,7 +23,8 @@ export function openStore(options: Partial<Context> & { under?: string } = {}): 
     now: () => new Date('2026-11-22T10:00:00Z'),
     signal: new AbortController().signal,
     progress: () => {},
-    forced: new Set(),
+    // So that every test of layers can be run in another way of reading images.
+    forced: new Set((process.env.NANOLIN_FORCE ?? '').split(',').filter(Boolean) as Forced[]),
     at: () => {},
     ...changes,
   };

@@ -121,7 +121,14 @@ function recordOf(target: string, key: string, upper: string | null, by = 'kerne
   const identity = { id: 1, unique: '1', root: true, type: 'dir' } as const;
   const record = { target, identity, source: 'nanolin-1-00', key, generation: 1, upper };
   if (by === 'kernel') return { ...record, type: 'overlay' };
-  const server = { pid: by === 'dead' ? 0 : 1, start: 1, socket: '/s', work: null, nosuid: false };
+  const server = {
+    pid: by === 'dead' ? 0 : 1,
+    start: 1,
+    socket: '/s',
+    work: null,
+    nosuid: false,
+    base: null,
+  };
   return { ...record, type: 'fuse.nanolin', server };
 }
 

@@ -66,7 +66,7 @@ static void present(struct fuse_entry_out *out, uint32_t index) {
 void listing_reply(const struct fuse_in_header *in, const struct fuse_read_in *read) {
   static char reply[REPLY_MAX];
   const struct listing *listing = (const struct listing *)(uintptr_t)read->fh;
-  bool plus = in->opcode == FUSE_READDIRPLUS;
+  bool plus = in->opcode == FUSE_READDIRPLUS, fixed = entry_of(in->nodeid) != NONE;
   size_t room = read->size < sizeof(reply) ? read->size : sizeof(reply), used = 0;
   for (size_t at = read->offset; at < listing->count; at++) {
     struct item item = item_at(listing, at);
@@ -74,7 +74,9 @@ void listing_reply(const struct fuse_in_header *in, const struct fuse_read_in *r
     size_t size = FUSE_DIRENT_ALIGN(before + FUSE_NAME_OFFSET + length);
     if (used + size > room) break;
     memset(reply + used, 0, size);
-    if (plus) present((struct fuse_entry_out *)(reply + used), item.entry);
+    /* A list may be older than a change in the upper. */
+    if (plus && (fixed || live_lacks(in->nodeid, item.name)))
+      present((struct fuse_entry_out *)(reply + used), item.entry);
     struct fuse_dirent *entry = (struct fuse_dirent *)(reply + used + before);
     entry->ino = item.inode;
     entry->off = at + 1;

@@ -34,6 +34,12 @@ static bool is_plain(uint64_t node) {
   return node / 8 < plain_room && (plain[node / 8] & (1 << node % 8)) != 0;
 }
 
+bool live_lacks(uint64_t node, const char *name) {
+  const struct live *live = slot_of(node);
+  struct stat st;
+  return live->node != 0 && fstatat(live->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 static bool live_lookup(const struct fuse_in_header *in, const char *name, size_t size, const struct live *live) {
   struct stat st;
   size_t length = strnlen(name, size);

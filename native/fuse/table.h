@@ -144,6 +144,8 @@ void export_lower(napi_env env, napi_value exports);
 
 /* live.c: answers about what TypeScript has told of; false when it has to be asked. */
 bool live_answer(const struct fuse_in_header *in, const char *payload, size_t size);
+/* Is it certain that the upper has nothing of this name in a directory? */
+bool live_lacks(uint64_t node, const char *name);
 void export_live(napi_env env, napi_value exports);
 
 /* notify.c: what the kernel is to drop, collected while directories change. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Nanolin, Plan } from '../../src/index.ts';
+import { program } from '../contract/stack-contract.ts';
 import { makeWorld, read, type World } from '../contract/world.ts';
 import { needs } from '../needs.ts';
 
@@ -63,14 +64,14 @@ async function setUp(world: World): Promise<{ nanolin: Nanolin; usr: string; etc
   world.profile('p', `TARGETS ${usr} from=/usr`, `TARGETS ${etc} from=/etc`, 'ENABLES other tools old');
   const tools = world.directory('tools', { 'usr/bin/': '', 'usr/lib/': '' });
   copyFileSync('/bin/sleep', join(tools, 'usr/bin/sleep'));
-  const libm = readFileSync('/proc/self/maps', 'utf8').match(/\S*\/libm\.so\S*/)?.[0] ?? '';
-  copyFileSync(libm, join(tools, 'usr/lib/mapped.so'));
+  copyFileSync(libm(), join(tools, 'usr/lib/mapped.so'));
   const nanolin = await world.open();
   await nanolin.layer.import(tools, { name: 'tools', version: '1' });
   await nanolin.profile.switch('p');
   return { nanolin, usr, etc };
 }
 
+const libm = (): string => readFileSync('/proc/self/maps', 'utf8').match(/\S*\/libm\.so\S*/)?.[0] ?? '';
 const swap = { do: 'swap', old: 'old', replacement: 'new' } as const;
 
 inStacks(
@@ -178,6 +179,48 @@ inStacks('what is mounted inside the stack here goes with it in slave namespaces
   assert.is(read(`/proc/${before}/root${usr}/who`), 'new');
   assert.equal([plan.namespaces, result.namespaces], [[], []]);
 });
+
+inStacks(
+  'of a union that shows other layers, who holds what is no more is named, and who holds what stays is not',
+  async () => {
+    await using world = await makeWorld({ backend: 'fuse', program });
+    const usr = world.directory('usr', { base: 'base', 'kept/': '' });
+    execFileSync('mount', ['--make-shared', world.live]);
+    await world.layer('stays', { stays: 'stays' });
+    world.profile('p', `TARGETS ${usr} from=/`, 'ENABLES stays goes');
+    const tree = world.directory('tree', { who: 'goes', 'sub/': '' });
+    const nanolin = await world.open();
+    copyFileSync('/bin/sleep', join(tree, 'sleep'));
+    copyFileSync(libm(), join(tree, 'mapped.so'));
+    await nanolin.layer.import(tree, { name: 'goes', version: '1' });
+    await nanolin.profile.switch('p');
+
+    await using actors = new Actors();
+    const ways: Record<string, string> = {
+      fd: `exec 3<${usr}/who; ${stay}`,
+      cwd: `cd ${usr}/sub; ${stay}`,
+      exe: `echo ready; exec ${usr}/sleep 1000`,
+      map: `echo ready; LD_PRELOAD=${usr}/mapped.so exec sleep 1000`,
+    };
+    const expected = new Map<number, string>();
+    for (const [what, shell] of Object.entries(ways))
+      for (const words of [[], slave]) expected.set(await actors.start(shell, words), what);
+    for (const shell of [`exec 3<${usr}/stays 4<${usr}/base; cd ${usr}/kept; ${stay}`, `cd ${usr}; ${stay}`])
+      for (const words of [[], slave]) await actors.start(shell, words);
+
+    const plan = await nanolin.plan({ do: 'disable', layers: ['goes'] });
+    assert.equal([kinds(plan.processes), plan.namespaces], [sorted(expected), []]);
+    const result = await nanolin.disable(['goes']);
+    assert.is(result.ways.place, 'inside');
+    assert.equal([kinds(result.holders), result.namespaces], [sorted(expected), []]);
+    assert.equal([...new Set(result.holders.map(({ generation }) => generation))], [1]);
+    for (const pid of [...expected.keys()]) {
+      await actors.end(pid);
+      expected.delete(pid);
+      assert.equal(kinds((await nanolin.status()).holders), sorted(expected));
+    }
+  },
+);
 
 /** `PID WAYS` of each that holds, sorted; the test's own process holds what it likes. */
 function kinds(holders: Plan['processes'] | Awaited<ReturnType<Nanolin['status']>>['holders']): string[] {

@@ -122,7 +122,7 @@ class ServedStack {
         if (this.#request) throw new NanolinError('refused', 'a union is served already');
         this.#lowers = request.lowers.map(lower => this.#openLower(lower));
         this.#request = request;
-        return this.#keepBase(request);
+        return request.base ? { base: this.#openLower(request.base).fd } : {};
       case 'mount':
         return this.#mount(line, request.target);
       case 'prepare':
@@ -140,11 +140,6 @@ class ServedStack {
         return { held: held.map(({ inode, generation }) => ({ inode: String(inode), generation })) };
       }
     }
-  }
-
-  #keepBase({ base }: OpenRequest): Partial<ControlReply> {
-    const last = this.#lowers.at(-1);
-    return base && last ? { base: openAgain(last.fd) } : {};
   }
 
   async #mount(line: Socket, target: string | null): Promise<Partial<ControlReply>> {

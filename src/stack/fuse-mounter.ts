@@ -4,7 +4,7 @@ import { NanolinError } from '../error/index.ts';
 import { ControlLine, type LowerRequest, startServer } from '../fuse/index.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, native, O_DIRECTORY, O_PATH, openSubtree } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
-import { mayMount, takeOff } from './in-place.ts';
+import { baseOf, mayMount, takeOff } from './in-place.ts';
 import { sourceOf, typeOfBackend } from './mounted.ts';
 import type { Covering, Mounter, StepOf, Swapped } from './mounter.ts';
 import { type Lower, Parts } from './parts.ts';
@@ -174,7 +174,7 @@ export class FuseMounter implements Mounter {
       generation,
       lowers: lowers.map(asked),
       upper,
-      base: step.base,
+      base: this.#kept(target),
       nosuid,
       userxattr: this.#userxattr,
     });
@@ -201,6 +201,13 @@ export class FuseMounter implements Mounter {
       fd,
       record: { ...record, identity: native.statxMount(fd, '', AT_EMPTY_PATH) },
     });
+  }
+
+  /** What will be covered, for who cannot look under a mount afterwards. */
+  #kept(target: string): LowerRequest | null {
+    if (mayMount()) return null;
+    const cover = this.#covering(target);
+    return asked({ fd: this.#parts.keep(baseOf(target, cover ? 1 : 0, cover)), key: null });
   }
 
   async #startServer(source: string): Promise<Pick<ServerRecord, 'pid' | 'start' | 'socket'>> {

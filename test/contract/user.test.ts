@@ -89,6 +89,30 @@ it('imports, switches, edits inside the union, runs and rolls back', async () =>
   await ended(user);
 });
 
+it('is told what a change over an empty directory does, before and after', async () => {
+  await using user = openSomebody();
+  const { run } = setScene(user);
+  const target = join(user.place, 'home/empty');
+  execFileSync('install', ['-d', '-o', `${user.uid}`, '-g', `${user.uid}`, target]);
+  writeFileSync(
+    join(user.paths.profiles, 'empty.rcp'),
+    `PROFILE empty\nTARGETS ${target} from=/\nENABLES one\n`,
+  );
+  assert.equal(
+    run('plan', 'profile', 'empty').paths.appear,
+    ['one', 'sub', 'who'].map(name => `${target}/${name}`),
+  );
+  run('profile', 'switch', 'empty');
+  assert.equal(run('plan', 'enable', 'two').paths.change, [`${target}/who`]);
+  const verdicts = run('verify', '--deep').layers as { ok: boolean }[];
+  assert.equal(
+    verdicts.map(({ ok }) => ok),
+    [true],
+  );
+  run('rollback', '0');
+  await ended(user);
+});
+
 it('writes to a stack of his own, and leaves it with a gap that is said', async () => {
   await using user = openSomebody();
   const { target, run } = setScene(user);

@@ -31,7 +31,7 @@ interface Waiting {
 }
 
 /** How long the process waits for somebody who tells it what to serve. */
-const PATIENCE = 10_000;
+const PATIENCE = 5_000;
 
 /**
  * Serves one union as a controller says through the socket, and ends when its mount is gone, or without one when the controller is.

@@ -61,7 +61,8 @@ export interface ControlReply {
 
 /** Bytes of a line: 500 layers take some 50 kB. */
 export const LINE_MAX = 1 << 20;
-const LOWERS_MAX = 501;
+/** As many as the kernel stacks (OVL_MAX_STACK in fs/overlayfs/params.h). */
+export const LOWERS_MAX = 500;
 /** Of open objects that are told; who holds the others is not named. */
 export const HELD_MAX = 10_000;
 

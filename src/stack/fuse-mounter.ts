@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { ControlLine, type LowerRequest, startServer } from '../fuse/index.ts';
+import { ControlLine, LOWERS_MAX, type LowerRequest, startServer } from '../fuse/index.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, native, O_DIRECTORY, O_PATH, openSubtree } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
 import { baseOf, mayMount, takeOff } from './in-place.ts';
@@ -72,6 +72,13 @@ export class FuseMounter implements Mounter {
   async assemble(step: StepOf<'assemble'>, generation: number): Promise<void> {
     const parts = this.#parts.lowersOf(step);
     if (parts === null) return;
+    // No limit of ours: what one backend shows, the other is to show as well.
+    if (parts.lowers.length > LOWERS_MAX)
+      throw new NanolinError(
+        'refused',
+        `${parts.lowers.length} layers are more than a stack has`,
+        `merge some of them: ${LOWERS_MAX} is the most`,
+      );
     const key = keyOf(step, parts.present);
     const cover = this.#covering(step.target);
     if (step.inside && cover?.server)

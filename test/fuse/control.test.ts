@@ -211,7 +211,7 @@ test('a request is taken whole or not at all', () => {
     { generation: -1 },
     { generation: 1.5 },
     { lowers: [] },
-    { lowers: Array.from({ length: 502 }, () => lower) },
+    { lowers: Array.from({ length: 501 }, () => lower) },
     { lowers: [{ ...lower, fd: '2/../..' }] },
     { lowers: [{ ...lower, key: 'a\nb' }] },
     { upper: { upper: 'relative', work: '/w' } },

@@ -98,7 +98,12 @@ export class FuseMounter implements Mounter {
       );
   }
 
-  moves(step: StepOf<'swap'>): Move[] {
+  moves(planned: StepOf<'swap'>): Move[] {
+    // Where no layer was left to show, the union goes.
+    const moves = planned.moves.map(move =>
+      move.how === 'inside' && !this.#waiting.has(move.target) ? ({ ...move, how: 'off' } as const) : move,
+    );
+    const step = { ...planned, moves };
     const inside = [...this.#waiting.values()].map(
       ({ old, next }): Move => ({ target: old.target, old, next, inside: true }),
     );

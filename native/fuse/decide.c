@@ -43,9 +43,11 @@ struct fuse_attr seen_attributes(void) {
                             .blksize = (uint32_t)seen.st_blksize};
 }
 
+/* The generation is the entry's whoever answers: the kernel takes another one for another object, and the old inode for a bad one. */
 static struct fuse_entry_out entry(void) {
-  uint64_t valid = (uint64_t)shared.number[LIFETIME];
-  return (struct fuse_entry_out){.nodeid = (uint64_t)shared.number[NODE],
+  uint64_t valid = (uint64_t)shared.number[LIFETIME], node = (uint64_t)shared.number[NODE];
+  return (struct fuse_entry_out){.nodeid = node,
+                                 .generation = node >= LOWER_NODE ? entry_at((uint32_t)(node - LOWER_NODE))->generation : 0,
                                  .entry_valid = valid,
                                  .attr_valid = valid,
                                  .attr = seen_attributes()};

@@ -59,11 +59,6 @@ export class ControlLine implements Disposable {
     return answer.finally(() => clearTimeout(timer));
   }
 
-  /** The process may end although nobody asks any more. */
-  unref(): void {
-    this.#socket.unref();
-  }
-
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }

@@ -31,7 +31,7 @@ interface Waiting {
 }
 
 /** How long the process waits for somebody who tells it what to serve. */
-const PATIENCE = 10_000;
+const PATIENCE = 5_000;
 
 /**
  * Serves one union as a controller says through the socket, and ends when its mount is gone, or without one when the controller is.
@@ -120,9 +120,9 @@ class ServedStack {
     switch (request.do) {
       case 'open':
         if (this.#request) throw new NanolinError('refused', 'a union is served already');
-        this.#lowers = request.lowers.map(lower => this.#openLower(lower));
+        this.#lowers = this.#openLowers(request.lowers);
         this.#request = request;
-        return this.#keepBase(request);
+        return request.base ? { base: this.#openLower(request.base).fd } : {};
       case 'mount':
         return this.#mount(line, request.target);
       case 'prepare':
@@ -140,11 +140,6 @@ class ServedStack {
         return { held: held.map(({ inode, generation }) => ({ inode: String(inode), generation })) };
       }
     }
-  }
-
-  #keepBase({ base }: OpenRequest): Partial<ControlReply> {
-    const last = this.#lowers.at(-1);
-    return base && last ? { base: openAgain(last.fd) } : {};
   }
 
   async #mount(line: Socket, target: string | null): Promise<Partial<ControlReply>> {
@@ -177,9 +172,14 @@ class ServedStack {
 
   async #prepare(line: Socket, { generation, lowers }: PrepareRequest): Promise<Partial<ControlReply>> {
     if (!this.#served) throw new NanolinError('refused', 'nothing is mounted yet');
-    const opened = lowers.map(lower => this.#openLower(lower));
-    const prepared = await this.#served.prepare(opened.map(forUnion), generation);
-    this.#prepared.set(line, { generation, lowers: opened, prepared });
+    const opened = this.#openLowers(lowers);
+    try {
+      const prepared = await this.#served.prepare(opened.map(forUnion), generation);
+      this.#prepared.set(line, { generation, lowers: opened, prepared });
+    } catch (error) {
+      closeAll(opened);
+      throw error;
+    }
     if (line.destroyed) this.#drop(line);
     return {};
   }
@@ -190,9 +190,20 @@ class ServedStack {
       throw new NanolinError('refused', `generation ${generation} is not prepared`);
     this.#prepared.delete(line);
     await waiting.prepared.commit();
-    for (const { fd } of this.#lowers) native.close(fd);
+    closeAll(this.#lowers);
     this.#lowers = waiting.lowers;
     return {};
+  }
+
+  #openLowers(requests: readonly LowerRequest[]): Lower[] {
+    const opened: Lower[] = [];
+    try {
+      for (const request of requests) opened.push(this.#openLower(request));
+      return opened;
+    } catch (error) {
+      closeAll(opened);
+      throw error;
+    }
   }
 
   #openLower({ pid, fd, key }: LowerRequest): Lower {
@@ -203,9 +214,13 @@ class ServedStack {
   #drop(line: Socket): void {
     const waiting = this.#prepared.get(line);
     waiting?.prepared.abort();
-    for (const { fd } of waiting?.lowers ?? []) native.close(fd);
+    closeAll(waiting?.lowers ?? []);
     this.#prepared.delete(line);
   }
+}
+
+function closeAll(lowers: readonly Lower[]): void {
+  for (const { fd } of lowers) native.close(fd);
 }
 
 /** A descriptor of the union's own; an image's key is its digest. */

@@ -22,8 +22,8 @@ export interface OpenRequest {
   /** Topmost first. */
   readonly lowers: readonly LowerRequest[];
   readonly upper: { readonly upper: string; readonly work: string } | null;
-  /** The last of the lowers is the base that the mount will cover: it is kept open for the stacks after this one. */
-  readonly base: boolean;
+  /** What the mount will cover, to be kept open for who cannot look under it; null for who can. */
+  readonly base: LowerRequest | null;
   readonly nosuid: boolean;
   /** The layers' marks are user.overlay.*. */
   readonly userxattr: boolean;
@@ -61,7 +61,8 @@ export interface ControlReply {
 
 /** Bytes of a line: 500 layers take some 50 kB. */
 export const LINE_MAX = 1 << 20;
-const LOWERS_MAX = 501;
+/** As many as the kernel stacks (OVL_MAX_STACK in fs/overlayfs/params.h). */
+export const LOWERS_MAX = 500;
 /** Of open objects that are told; who holds the others is not named. */
 export const HELD_MAX = 10_000;
 
@@ -76,7 +77,7 @@ export function parseRequest(line: string): ControlRequest {
         generation: count(request.generation),
         lowers: lowers(request.lowers),
         upper: request.upper === null ? null : upper(request.upper),
-        base: request.base === true,
+        base: request.base ? lower(request.base) : null,
         nosuid: request.nosuid !== false,
         userxattr: request.userxattr === true,
       };
@@ -132,10 +133,12 @@ function heldObject(value: unknown): HeldObject {
 
 function lowers(value: unknown): LowerRequest[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > LOWERS_MAX) throw malformed();
-  return value.map(each => {
-    const { pid, fd, key } = fields(each);
-    return { pid: count(pid), fd: count(fd), key: key === null ? null : matching(key, /^[!-~]{1,200}$/) };
-  });
+  return value.map(lower);
+}
+
+function lower(value: unknown): LowerRequest {
+  const { pid, fd, key } = fields(value);
+  return { pid: count(pid), fd: count(fd), key: key === null ? null : matching(key, /^[!-~]{1,200}$/) };
 }
 
 function upper(value: unknown): { upper: string; work: string } {

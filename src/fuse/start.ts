@@ -5,6 +5,8 @@ import { type ErrorCode, NanolinError } from '../error/index.ts';
 
 /** Names the descriptor on which the process that serves says how it went. */
 const READY_FD = 'NANOLIN_READY_FD';
+/** How long it may take to say so. */
+const PATIENCE_MS = 60_000;
 /** One line of JSON. */
 const LINE_MAX = 64 * 1024;
 
@@ -19,6 +21,7 @@ export async function startServer(command: readonly string[]): Promise<number> {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     env: { ...process.env, [READY_FD]: '3' },
   });
+  const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
   const said = await new Promise<string>((done, reject) => {
     child.on('error', reject);
     const pipe = child.stdio[3] as Readable;
@@ -27,7 +30,7 @@ export async function startServer(command: readonly string[]): Promise<number> {
       text = (text + part).slice(0, LINE_MAX);
     });
     pipe.on('end', () => done(text));
-  });
+  }).finally(() => clearTimeout(late));
   child.unref();
   if (said === '' || child.pid === undefined)
     throw new NanolinError('mount-failed', 'the process that serves the union ended', 'see the system log');

@@ -28,37 +28,48 @@ type Wanted = Pick<Layer, 'name' | 'image' | 'digest'>;
  * layer-missing, image-changed or unsigned, naming the layer.
  */
 export function openVerifiedSync(ctx: Context, wanted: Wanted): OpenImage {
-  const record = recordOf(ctx, wanted);
-  const fd = openImage(ctx, wanted);
+  const image = openChecked(ctx, wanted);
+  if (image.untouched) return image;
   try {
-    let identity = checkFile(ctx, wanted, fd);
-    if (!equalIdentities(identity, record.identity)) {
-      if (hashSync(ctx, fd, wanted.name) !== record.digest)
-        throw changed(wanted, 'its content is not what was imported');
-      identity = renew(ctx, record, fd, identity);
-    }
-    return { fd, format: record.format, size: record.size, identity, [Symbol.dispose]: () => closeSync(fd) };
+    if (hashSync(ctx, image.fd, wanted.name) !== image.record.digest) throw otherContent(wanted);
+    return { ...image, identity: renew(ctx, image.record, image.fd, image.identity) };
   } catch (error) {
-    closeSync(fd);
+    image[Symbol.dispose]();
     throw error;
   }
 }
 
 /** As `openVerifiedSync`, but an image that has to be hashed again does not hold up the event loop. */
 export async function openVerified(ctx: Context, wanted: Wanted): Promise<OpenImage> {
+  const image = openChecked(ctx, wanted);
+  if (image.untouched) return image;
+  {
+    using touched = image;
+    if ((await rehash(ctx, touched.fd, touched.record)) !== touched.record.digest) throw otherContent(wanted);
+    renew(ctx, touched.record, touched.fd, touched.identity);
+  }
+  // Whoever opened it for writing while it was hashed is met here.
+  return openVerifiedSync(ctx, wanted);
+}
+
+interface Checked extends OpenImage {
+  readonly record: LayerRecord;
+  /** It is what was recorded, without a look into it. */
+  readonly untouched: boolean;
+}
+
+function openChecked(ctx: Context, wanted: Wanted): Checked {
   const record = recordOf(ctx, wanted);
   const fd = openImage(ctx, wanted);
   try {
     const identity = checkFile(ctx, wanted, fd);
-    if (!equalIdentities(identity, record.identity)) {
-      if ((await rehash(ctx, fd, record)) !== record.digest)
-        throw changed(wanted, 'its content is not what was imported');
-      renew(ctx, record, fd, identity);
-    }
-  } finally {
+    const { format, size } = record;
+    const untouched = equalIdentities(identity, record.identity);
+    return { fd, format, size, identity, record, untouched, [Symbol.dispose]: () => closeSync(fd) };
+  } catch (error) {
     closeSync(fd);
+    throw error;
   }
-  return openVerifiedSync(ctx, wanted);
 }
 
 /** SHA-256 of a stored image as it is now; null when it does not even have its size any more. */
@@ -137,6 +148,9 @@ function hashSync(ctx: Context, fd: number, subject: string): string {
 function gone(message: string): NanolinError {
   return new NanolinError('layer-missing', message, 'import it again: nanolin layer import');
 }
+
+const otherContent = (wanted: Wanted): NanolinError =>
+  changed(wanted, 'its content is not what was imported');
 
 function changed({ name }: Pick<Layer, 'name'>, why: string): NanolinError {
   return new NanolinError(

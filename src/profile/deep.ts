@@ -3,8 +3,8 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { asNanolinError, NanolinError } from '../error/index.ts';
-import { attachImage, native } from '../kernel/index.ts';
-import { type Layer, openVerified, readManifest } from '../layer/index.ts';
+import { native } from '../kernel/index.ts';
+import { attachLayer, type Layer, readManifest } from '../layer/index.ts';
 import { liveTree, manifestTree } from '../ownership/index.ts';
 import type { LayerRef } from '../stack/index.ts';
 import type { Context } from '../state/index.ts';
@@ -44,11 +44,13 @@ export async function deepVerify(
 
 async function differences(ctx: Context, layer: LayerRef): Promise<Difference[]> {
   const manifest = manifestTree(readManifest(ctx, layer), '');
-  using image = await openVerified(ctx, layer);
-  const { fd } = attachImage(image.fd, image.format, { forced: ctx.forced });
+  const { fd, way } = await attachLayer(ctx, layer);
   try {
     const root = `/proc/self/fd/${fd}`;
-    const { found, files } = compareTrees(liveTree(root, native), manifest);
+    const { found: all, files } = compareTrees(liveTree(root, native), manifest);
+    // Where the kernel does not mount the image, owners, modes and attributes are the reader's doing or our own.
+    const whole = way === 'file-backed' || way === 'loop';
+    const found = whole ? all : all.filter(({ kind }) => kind !== 'attributes');
     const total = files.reduce((sum, { size }) => sum + size, 0);
     let done = 0;
     await atOnce(files, async ({ path, size, sha256 }) => {

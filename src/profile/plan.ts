@@ -47,23 +47,26 @@ export async function planChange(session: Session, request: PlanRequest): Promis
     );
   const going = aboutToGo(moved(false));
   const targets = compareGenerations(session, before, generation);
+  const replaced = replacedIn(targets);
   return {
     generation,
     steps: plan.moves.length === 0 ? [] : plan.steps,
     targets,
     processes: [
       ...holdersOf(going.mounts),
-      ...holdersOf(aboutToGo(moved(true)).mounts, (_, path) => isReplaced(targets, path)),
+      ...holdersOf(aboutToGo(moved(true)).mounts, (_, path) => replaced.has(path)),
     ],
     namespaces: going.namespaces,
     leftOut: wanted.leftOut,
   };
 }
 
-/** Is it another object, or none, once the union shows other layers? */
-function isReplaced(targets: readonly TargetChanges[], path: string): boolean {
-  return targets.some(({ target, changes: { vanish, change } }) =>
-    [...vanish, ...change].some(each => shownBelow(target, each.path) === path),
+/** Paths that are another object, or none, once a union shows other layers. */
+function replacedIn(targets: readonly TargetChanges[]): ReadonlySet<string> {
+  return new Set(
+    targets.flatMap(({ target, changes: { vanish, change } }) =>
+      [...vanish, ...change].map(({ path }) => shownBelow(target, path)),
+    ),
   );
 }
 

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NanolinError } from '../error/index.ts';
-import { ControlLine, type LowerRequest, startServer } from '../fuse/index.ts';
+import { ControlLine, LOWERS_MAX, type LowerRequest, startServer } from '../fuse/index.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, native, O_DIRECTORY, O_PATH, openSubtree } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
-import { mayMount, takeOff } from './in-place.ts';
+import { baseOf, mayMount, takeOff } from './in-place.ts';
 import { sourceOf, typeOfBackend } from './mounted.ts';
 import type { Covering, Mounter, StepOf, Swapped } from './mounter.ts';
 import { type Lower, Parts } from './parts.ts';
@@ -72,6 +72,13 @@ export class FuseMounter implements Mounter {
   async assemble(step: StepOf<'assemble'>, generation: number): Promise<void> {
     const parts = this.#parts.lowersOf(step);
     if (parts === null) return;
+    // No limit of ours: what one backend shows, the other is to show as well.
+    if (parts.lowers.length > LOWERS_MAX)
+      throw new NanolinError(
+        'refused',
+        `${parts.lowers.length} layers are more than a stack has`,
+        `merge some of them: ${LOWERS_MAX} is the most`,
+      );
     const key = keyOf(step, parts.present);
     const cover = this.#covering(step.target);
     if (step.inside && cover?.server)
@@ -91,7 +98,12 @@ export class FuseMounter implements Mounter {
       );
   }
 
-  moves(step: StepOf<'swap'>): Move[] {
+  moves(planned: StepOf<'swap'>): Move[] {
+    // Where no layer was left to show, the union goes.
+    const moves = planned.moves.map(move =>
+      move.how === 'inside' && !this.#waiting.has(move.target) ? ({ ...move, how: 'off' } as const) : move,
+    );
+    const step = { ...planned, moves };
     const inside = [...this.#waiting.values()].map(
       ({ old, next }): Move => ({ target: old.target, old, next, inside: true }),
     );
@@ -174,7 +186,7 @@ export class FuseMounter implements Mounter {
       generation,
       lowers: lowers.map(asked),
       upper,
-      base: step.base,
+      base: this.#kept(target),
       nosuid,
       userxattr: this.#userxattr,
     });
@@ -201,6 +213,13 @@ export class FuseMounter implements Mounter {
       fd,
       record: { ...record, identity: native.statxMount(fd, '', AT_EMPTY_PATH) },
     });
+  }
+
+  /** What will be covered, for who cannot look under a mount afterwards. */
+  #kept(target: string): LowerRequest | null {
+    if (mayMount()) return null;
+    const cover = this.#covering(target);
+    return asked({ fd: this.#parts.keep(baseOf(target, cover ? 1 : 0, cover)), key: null });
   }
 
   async #startServer(source: string): Promise<Pick<ServerRecord, 'pid' | 'start' | 'socket'>> {

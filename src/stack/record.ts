@@ -32,7 +32,7 @@ export interface ServerRecord {
   /** Its work directory, which stays when the generation does not. */
   readonly work: string | null;
   readonly nosuid: boolean;
-  /** Its descriptor of the base, for who cannot look under a mount; null where the stack has none. */
+  /** Its descriptor of what the mount covers, for who cannot look under it; null for who can. */
   readonly base: number | null;
 }
 

@@ -118,6 +118,31 @@ test('the mount stays when a union shows other layers, and what is unmounted end
   assert.is(read(`${target}/two`), 'ENOENT');
 });
 
+test('a union none of whose next layers can be used gives way to the base, as an overlay does', async () => {
+  for (const options of [{ backend: 'kernel' }, fuse] as const) {
+    await using world = await makeWorld(options);
+    const target = world.directory('usr', { base: 'base' });
+    for (const who of ['good', 'bad']) await world.layer(who, { who });
+    world.profile('p', `TARGETS ${target} from=/`, 'ENABLES good');
+    const nanolin = await world.open();
+    await nanolin.profile.switch('p');
+    const image = join(world.root, 'var/lib/nanolin/layers', (await nanolin.layer.show('bad')).image);
+    execFileSync('sh', ['-c', 'chmod u+w "$1"; echo more >> "$1"; chmod u-w "$1"', 'sh', image]);
+    const { leftOut } = await nanolin.swap('good', 'bad');
+    assert.equal(
+      leftOut.map(({ layer, code }) => [layer, code]),
+      [['bad', 'image-changed']],
+    );
+    assert.equal(
+      [read(`${target}/base`), read(`${target}/who`), mountsBelow(target)],
+      ['base', 'ENOENT', []],
+    );
+    assert.is(await serversSettled(world.root, 0), 0);
+    await nanolin.rollback(1);
+    assert.is(read(`${target}/who`), 'good');
+  }
+});
+
 test('who holds what a union shows no more is planned for and named, and nobody else', async () => {
   await using world = await makeWorld(fuse);
   const target = world.directory('usr', { base: 'base', 'd/': '' });

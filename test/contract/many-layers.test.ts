@@ -1,7 +1,8 @@
 // limit: 400s
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { refused } from './stack-contract.ts';
+import type { OpenOptions } from '../../src/index.ts';
+import { program, refused } from './stack-contract.ts';
 import { makeWorld, mountsBelow, read } from './world.ts';
 
 const test = suite('as many layers as the kernel stacks');
@@ -13,8 +14,14 @@ test('499 layers over the base come up and go; one more than the kernel takes is
   for (const name of names) await world.layer(name, { who: name, [name]: name });
   world.profile('most', `TARGETS ${target} from=/`, ...names.slice(0, 499).map(name => `ENABLES ${name}`));
   world.profile('more', `TARGETS ${target} from=/`, ...names.map(name => `ENABLES ${name}`));
-  for (const forced of [[], ['no-detached-layers'], ['no-lowerdir-plus']] as const) {
-    const nanolin = await world.open({ forced });
+  const ways: readonly OpenOptions[] = [
+    {},
+    { forced: ['no-detached-layers'] },
+    { forced: ['no-lowerdir-plus'] },
+    { backend: 'fuse', program },
+  ];
+  for (const way of ways) {
+    const nanolin = await world.open(way);
     await nanolin.profile.switch('most');
     assert.equal(
       [read(`${target}/who`), read(`${target}/layer-0`), read(`${target}/base`)],

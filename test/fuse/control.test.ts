@@ -61,7 +61,7 @@ class Stage implements AsyncDisposable {
       generation: 1,
       lowers,
       upper: null,
-      base: false,
+      base: null,
       nosuid: false,
       userxattr: false,
     };
@@ -153,7 +153,7 @@ it('ends with its controller when nothing is mounted, and with its mount otherwi
   await using stage = new Stage();
   {
     using line = await stage.start();
-    const union = { source, generation: 1, upper: null, base: false, nosuid: false, userxattr: false };
+    const union = { source, generation: 1, upper: null, base: null, nosuid: false, userxattr: false };
     await line.ask({ do: 'open', ...union, lowers: [stage.lower('one')] });
     // It is mounted, and lies nowhere.
     await line.ask({ do: 'mount', target: null });
@@ -204,14 +204,14 @@ it('refuses a layer that nobody has open, and stays as it was', async () => {
 test('a request is taken whole or not at all', () => {
   const lower = { pid: 1, fd: 2, key: null };
   const good = { do: 'open', source, generation: 1, lowers: [lower], upper: null, nosuid: true };
-  assert.equal(parseRequest(JSON.stringify(good)), { ...good, base: false, userxattr: false });
+  assert.equal(parseRequest(JSON.stringify(good)), { ...good, base: null, userxattr: false });
   for (const change of [
     { source: 'else' },
     { source: 'nanolin-1-0123456789ab,suid' },
     { generation: -1 },
     { generation: 1.5 },
     { lowers: [] },
-    { lowers: Array.from({ length: 502 }, () => lower) },
+    { lowers: Array.from({ length: 501 }, () => lower) },
     { lowers: [{ ...lower, fd: '2/../..' }] },
     { lowers: [{ ...lower, key: 'a\nb' }] },
     { upper: { upper: 'relative', work: '/w' } },

@@ -161,8 +161,8 @@ async function compare(
       );
     if (timeless(inside).join() !== timeless(plain).join())
       throw new Error(`${inside}: other files in the end`);
-    await run('rm', ['-rf', plain, inside]);
   });
+  await noted(part, () => run('rm', ['-rf', plain, inside]));
   done.rounds++;
   done.operations += script.length;
 }

@@ -36,6 +36,7 @@ const TREES = 64;
 const SAMPLE_MS = 500;
 const SWITCH_MS = 1000;
 const ERRORS = 10;
+const ERROR_LENGTH = 300;
 
 /**
  * Eight processes at work in a union in user space with an upper and four layers, one of which is swapped each second: four change names
@@ -114,7 +115,10 @@ const resident = (pids: readonly number[]): number =>
 
 async function noted(part: Soak, act: () => Promise<unknown>): Promise<void> {
   const { errors } = part.done;
-  await act().catch(error => errors.length < ERRORS && errors.push(String(error.stderr || error.message)));
+  await act().catch(
+    error =>
+      errors.length < ERRORS && errors.push(String(error.stderr || error.message).slice(0, ERROR_LENGTH)),
+  );
 }
 
 /** A tree of the lowers as long as there are some, then copies of one; open files keep what they had before a switch, so none are. */

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { asNanolinError } from '../error/index.ts';
 import { ControlLine } from '../fuse/index.ts';
 import { native, readMountinfo } from '../kernel/index.ts';
-import { deadStacks, isOurs, isServed, type MountRecord, runRecord } from '../stack/index.ts';
+import { deadStacks, hasEnded, isOurs, type MountRecord, runRecord } from '../stack/index.ts';
 import type { Context } from '../state/index.ts';
 
 /** As many ends of servers within this time are not bad luck any more. */
@@ -119,12 +119,12 @@ class Watched implements Disposable {
       if (socket === undefined || this.#lines.has(socket)) continue;
       const line = await ControlLine.to(socket).catch(() => null);
       if (line === null) {
-        await gone(union);
+        await hasEnded(union);
         continue;
       }
       this.#lines.set(socket, line);
       line.closed.then(async () => {
-        await gone(union);
+        await hasEnded(union);
         this.#lines.delete(socket);
         this.#note();
       });
@@ -150,9 +150,4 @@ class Watched implements Disposable {
     this.#changed = true;
     this.#wake();
   }
-}
-
-/** A process closes its sockets a moment before it has ended (do_exit in kernel/exit.c). */
-async function gone(union: MountRecord): Promise<void> {
-  for (let tries = 0; tries < 100 && isServed(union); tries++) await setTimeout(20);
 }

@@ -10,7 +10,7 @@ export type { Backend, Mounter, MounterFactory } from './mounter.ts';
 export { type PlannedMove, type Step, type SwitchPlan, sameStack } from './plan.ts';
 export { type MountRecord, ownRecord, type Retired, runRecord } from './record.ts';
 export { inspectIntent, type Recovery, recoverSwitch } from './recover.ts';
-export { isServed } from './server.ts';
+export { hasEnded } from './server.ts';
 export type {
   Generation,
   Held,

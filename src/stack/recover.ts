@@ -16,7 +16,7 @@ import {
 } from './record.ts';
 import type { Generation } from './types.ts';
 import { undoBeneath } from './undo.ts';
-import { deadStacks, settle } from './unions.ts';
+import { dyingStacks, settle } from './unions.ts';
 
 export interface Recovery {
   readonly remedy: Remedy;
@@ -49,7 +49,7 @@ export function inspectIntent(
 export async function recoverSwitch(ctx: Context): Promise<Recovery | null> {
   const recovery = await recoverIntent(ctx);
   if (recovery?.apply) return recovery;
-  const dead = deadStacks(ownRecord(ctx).mounts);
+  const dead = await dyingStacks(ownRecord(ctx).mounts);
   if (dead.length === 0) return recovery;
   // Who may mount puts the next one beneath first.
   if (!mayMount()) for (const own of dead) takeOff(own);

@@ -6,7 +6,7 @@ import { type Mount, readMountinfo } from '../kernel/index.ts';
 import type { Context } from '../state/index.ts';
 import { isOurs } from './mounted.ts';
 import type { MountRecord, Move, Retired } from './record.ts';
-import { isServed } from './server.ts';
+import { hasEnded, isServed } from './server.ts';
 
 /** Milliseconds that who only wants to know waits for a union. */
 const CURIOSITY = 2_000;
@@ -30,7 +30,7 @@ export async function settle(moves: readonly Move[]): Promise<ReadonlyMap<string
     try {
       return (await askServer(old, 'settle', NEED))?.generation ?? null;
     } catch (cause) {
-      if (!isServed(old)) return null;
+      if (await hasEnded(old)) return null;
       throw new NanolinError(
         'busy',
         `process ${old.server?.pid}, which serves the stack on ${old.target}, does not answer`,
@@ -60,6 +60,19 @@ export async function outdatedIn(records: readonly MountRecord[]): Promise<Retir
     }),
   );
   return found.flat();
+}
+
+/** As `deadStacks`, with those that are just about to end. */
+export async function dyingStacks(records: readonly MountRecord[]): Promise<MountRecord[]> {
+  await Promise.all(
+    records.map(async own => {
+      if (!own.server || !isServed(own)) return;
+      const line = await ControlLine.to(own.server.socket).catch(() => null);
+      if (line) line[Symbol.dispose]();
+      else await hasEnded(own);
+    }),
+  );
+  return deadStacks(records);
 }
 
 /** Recorded stacks that are mounted and that nobody serves any more. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -131,6 +132,7 @@ void parts_close_some(void) {
 static napi_value js_close_unused(napi_env env, napi_callback_info info) {
   (void)info;
   close_unused();
+  malloc_trim(0);
   return out_int(env, open_parts);
 }
 

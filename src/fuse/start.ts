@@ -7,6 +7,8 @@ import { type ErrorCode, NanolinError } from '../error/index.ts';
 const READY_FD = 'NANOLIN_READY_FD';
 /** How long it may take to say so. */
 const PATIENCE_MS = 60_000;
+/** MiB that V8 lets garbage grow to: a process for each union should be a small one. */
+const LEAN = ['--max-semi-space-size=1'];
 /** One line of JSON. */
 const LINE_MAX = 64 * 1024;
 
@@ -16,7 +18,7 @@ const LINE_MAX = 64 * 1024;
  */
 export async function startServer(command: readonly string[]): Promise<number> {
   const [program = process.execPath, ...args] = command;
-  const child = spawn(program, args, {
+  const child = spawn(program, [...LEAN, ...args], {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     env: { ...process.env, [READY_FD]: '3' },

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Conversation, converse } from '../gap/conversation.ts';
 import { program } from '../programs/build.ts';
 import { type Timing, timed } from './extensions.ts';
@@ -27,7 +28,9 @@ const rows = [
   ...[`${randomReads} random reads cold`, `${randomReads} random reads warm`],
   ...['untar 3,000 files', 'rm -rf of them'],
 ] as const;
-const memoryRow = 'memory, MiB';
+const memoryRow = 'memory of these, MiB';
+/** Two sizes of a union: what the difference costs is what a file costs, whatever a program has taken on to run at all. */
+const sizes = [20_000, 120_000] as const;
 
 /** Milliseconds by row, and bytes of memory. */
 type Times = Map<string, number[]>;
@@ -69,11 +72,37 @@ export async function run(scratch: string): Promise<void> {
       ratio(middle(ours, row), middle(theirs, row)),
     ]),
   );
-  const each = (its: Times | undefined) => ((middle(its, memoryRow) * 2 ** 20) / layers.files).toFixed(0);
-  console.log(
-    `\n  memory is what the server took on after its start, with every file looked up: ${each(ours)} bytes a file, fuse-overlayfs ${each(theirs)}`,
-  );
+  for (const contender of present)
+    console.log(
+      `  ${contender.name}: ${(await bytesPerFile(uppers, contender)).toFixed(0)} bytes of memory a file`,
+    );
 }
+
+/** With the attributes of every file asked for. */
+async function bytesPerFile(uppers: string, contender: Contender): Promise<number> {
+  const taken: number[] = [];
+  for (const size of sizes) {
+    const directory = join(uppers, `${contender.name.replace(' ', '-')}-${size}`);
+    const lower = join(directory, 'lower');
+    for (let at = 0; at < size; at++) {
+      const place = join(lower, `directory${Math.floor(at / 20)}`);
+      if (at % 20 === 0) mkdirSync(place, { recursive: true });
+      writeFileSync(join(place, `a-file-of-${at}.conf`), '');
+    }
+    await within(directory, contender, { lowers: [lower] }, async ({ merged }) => {
+      const before = memoryOf(serversOf(merged));
+      execFileSync('find', [merged, '-size', '+1']);
+      await sleep(settled);
+      taken.push(memoryOf(serversOf(merged)) - before);
+    });
+    execFileSync('rm', ['-rf', directory]);
+  }
+  const [small = 0, large = 0] = taken;
+  return (large - small) / (sizes[1] - sizes[0]);
+}
+
+/** Milliseconds after which a server has given back what it needed in between. */
+const settled = 4000;
 
 const shown = (value: number, digits: number): string => (Number.isNaN(value) ? '-' : value.toFixed(digits));
 
@@ -131,7 +160,7 @@ async function measure(
 async function within(
   directory: string,
   contender: Contender,
-  { lowers }: UnionLayers,
+  { lowers }: Pick<UnionLayers, 'lowers'>,
   body: (place: Place) => Promise<void>,
 ): Promise<void> {
   const [upper, work, merged] = ['upper', 'work', 'merged'].map(name => join(directory, name)) as [

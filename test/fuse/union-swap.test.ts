@@ -135,7 +135,7 @@ class Scene implements AsyncDisposable {
       generation: 1,
       lowers: scene.#open(first),
       upper: upper === null ? null : { upper, work },
-      base: false,
+      base: null,
       nosuid: false,
       userxattr: false,
     });

@@ -110,6 +110,14 @@ int part_open(uint32_t index) {
   return part->fd = fd;
 }
 
+/* What a worker has opened. */
+void part_opened(uint32_t index, int fd) {
+  struct part *part = &parts[index];
+  if (part->fd >= 0 || fd < 0) return;
+  part->fd = fd;
+  open_parts++;
+}
+
 static void close_unused(void) {
   for (uint32_t i = 0; i < part_top; i++) {
     struct part *part = &parts[i];

@@ -157,7 +157,7 @@ static void run_slow(struct job *job) {
 static void finish_slow(struct job *job) {
   struct slow_scan *slow = (struct slow_scan *)job;
   struct part *part = part_at(slow->part);
-  if (part->fd < 0) part->fd = slow->fd;
+  part_opened(slow->part, slow->fd);
   /* What failed is an empty one with the error in place of a count, for the one who asks again. */
   if (slow->scan == NULL) slow->scan = calloc(1, sizeof(*slow->scan));
   if (slow->scan != NULL && slow->error != 0) slow->scan->part = (uint32_t)slow->error;

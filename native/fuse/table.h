@@ -82,6 +82,7 @@ uint32_t part_make(uint32_t above, uint32_t entry, uint32_t layer);
 void part_drop(uint32_t part);
 /* Its descriptor, or -errno. It may ask the disk. */
 int part_open(uint32_t part);
+void part_opened(uint32_t part, int fd);
 /* Before a request: so that none loses what it has just opened. */
 void parts_close_some(void);
 void export_parts(napi_env env, napi_value exports);

@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
+import { getSystemErrorName } from 'node:util';
+import { NanolinError } from '../error/index.ts';
 import { type Compiled, keep, merge, partIn, read, scanned } from './compile.ts';
-import { check, Later } from './errno.ts';
+import { check, Errno, Later } from './errno.ts';
 import { find } from './lookup.ts';
 import { union } from './native.ts';
 import { STAT_DEV, shownInode, slot } from './slots.ts';
@@ -84,7 +86,11 @@ export class Lowers {
     } catch (error) {
       change.drop();
       this.#release(next);
-      throw error;
+      if (!(error instanceof Errno)) throw error;
+      const why = getSystemErrorName(-error.errno);
+      throw new NanolinError('io', `a layer of the next stack cannot be read: ${why}`, 'see the system log', {
+        cause: error,
+      });
     }
     return {
       commit: async () => {
@@ -96,7 +102,7 @@ export class Lowers {
         this.#layers = next;
         this.#setRoot();
         this.#release(old.filter(one => !next.includes(one)));
-        refresh(tree);
+        await refresh(tree);
         await union.notify();
       },
       abort: () => {
@@ -231,8 +237,19 @@ function directoriesOf({ scans, parts }: Compiled): Map<string, Uint32Array> {
   return merge(Array.from(scans, (one, at) => scanned(one, union.layerOf(parts[at] ?? 0)))).directories;
 }
 
-/** Nodes of TypeScript's, whose lowers are others now, or are gone. */
-function refresh(tree: Tree): void {
+/** Nodes of TypeScript's, whose lowers are others now, or are gone. What a worker has to read first joins when it is read. */
+async function refresh(tree: Tree): Promise<void> {
+  for (;;) {
+    try {
+      return refreshAll(tree);
+    } catch (error) {
+      if (!(error instanceof Later)) throw error;
+      await setImmediate();
+    }
+  }
+}
+
+function refreshAll(tree: Tree): void {
   for (const node of tree.nodes()) {
     if (!node.children) continue;
     for (const [name, child] of [...node.children]) {

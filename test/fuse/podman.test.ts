@@ -28,6 +28,7 @@ CMD ["sh", "-c", "ls -A / /d /e"]
 /** `$1` is who runs podman. */
 const stage = `
 mount -t tmpfs none /tmp
+export TMPDIR=/tmp
 # crun refuses version 1 and 2 of cgroups side by side.
 if [ -d /sys/fs/cgroup/unified ]; then mount -t tmpfs none /sys/fs/cgroup/unified; fi
 ${ordinaryUser}

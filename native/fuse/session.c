@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ enum {
 };
 
 static int device = -1;
-static uv_poll_t poll;
+static uv_poll_t readable;
 static sem_t gone;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct request *spare; /* chained by `job.next` */
@@ -117,10 +118,35 @@ void session_take(const struct fuse_in_header *in, const char *payload, size_t s
 }
 
 static void stop(void) {
-  uv_poll_stop(&poll);
+  uv_poll_stop(&readable);
   jobs_end();
   sem_post(&gone);
   decide_end();
+}
+
+/* Is nobody else waiting? */
+static bool alone(void) {
+  struct pollfd fd = {.fd = device, .events = POLLIN};
+  return poll(&fd, 1, 0) == 0;
+}
+
+/* False when a worker does it, who has the request from then on. */
+static bool serve(struct request *request) {
+  const struct fuse_in_header *in = &request->header;
+  if (!moves_data(in->opcode)) return session_take(in, request->payload, request->size), true;
+  bool slow = lower_is_slow(in, request->payload, request->size);
+  if (!slow) {
+    /* With nobody else waiting a worker would only be a change of threads more. */
+    if (alone() && answer_short_read(in, request->payload, request->size)) return true;
+    if (answer_at_once(in, request->payload, request->size)) return true;
+  }
+  request->job = (struct job){.run = run_data, .slow = slow};
+  if (slow) {
+    request->job.finish = finish_data;
+    request->job.request = in;
+  }
+  job_start(&request->job);
+  return false;
 }
 
 static void on_requests(uv_poll_t *handle, int status, int events) {
@@ -132,26 +158,14 @@ static void on_requests(uv_poll_t *handle, int status, int events) {
   for (int turn = 0; turn < TURN && !ended; turn++) {
     struct request *request = read_request(&ended);
     if (request == NULL) break;
-    if (moves_data(request->header.opcode)) {
-      bool slow = lower_is_slow(&request->header, request->payload, request->size);
-      if (slow || !answer_at_once(&request->header, request->payload, request->size)) {
-        request->job = (struct job){.run = run_data, .slow = slow};
-        if (slow) {
-          request->job.finish = finish_data;
-          request->job.request = &request->header;
-        }
-        job_start(&request->job);
-        continue;
-      }
-    } else session_take(&request->header, request->payload, request->size);
-    free_request(request);
+    if (serve(request)) free_request(request);
   }
   if (ended) stop();
 }
 
 /* On JavaScript's thread. */
 void session_poll(struct uv_loop_s *loop) {
-  if (!jobs_begin(loop) || uv_poll_init(loop, &poll, device) != 0 || uv_poll_start(&poll, UV_READABLE, on_requests) != 0) stop();
+  if (!jobs_begin(loop) || uv_poll_init(loop, &readable, device) != 0 || uv_poll_start(&readable, UV_READABLE, on_requests) != 0) stop();
 }
 
 /* The descriptor of the mount, by public functions of the libfuse that fuse-native has loaded. */

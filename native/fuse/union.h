@@ -90,6 +90,8 @@ void reply_parts(const struct fuse_in_header *in, struct iovec *parts, int count
 bool answer(const struct fuse_in_header *in, const char *payload, size_t size);
 /* Those that may wait for a disk, for any thread. */
 bool moves_data(uint32_t opcode);
+/* A read of no more than a look-up may read from a disk, of a file system that reads what is there; false for anything else. */
+bool answer_short_read(const struct fuse_in_header *in, const char *payload, size_t size);
 /* Of those, what needs no waiting; false when it is for a worker. */
 bool answer_at_once(const struct fuse_in_header *in, const char *payload, size_t size);
 /* Whose free space statfs shows. */

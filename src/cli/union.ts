@@ -24,7 +24,7 @@ export const union: Command = {
       value: 'OPTIONS',
       short: 'o',
       about:
-        'lowerdir=A:B[,upperdir=U,workdir=W][,ro][,volatile][,userxattr], topmost first, `\\` before : and ,',
+        'lowerdir=A:B[,upperdir=U,workdir=W][,ro][,volatile][,userxattr][,whiteouts=oci], topmost first, `\\` before : and ,',
     },
     foreground: { about: 'serve a FUSE union from this process; SIGTERM unmounts it' },
   },

@@ -42,7 +42,7 @@ uint32_t layer_block_size(uint32_t layer) {
   return layers[layer].block_size;
 }
 
-void layer_hold(uint32_t layer) {
+static void layer_hold(uint32_t layer) {
   layers[layer].uses++;
 }
 
@@ -202,18 +202,12 @@ static napi_value js_layer_of(napi_env env, napi_callback_info info) {
   return out_int(env, part_at((uint32_t)in_int(&in))->layer);
 }
 
-static napi_value js_is_slow(napi_env env, napi_callback_info info) {
-  struct in in = in_of(env, info);
-  return out_int(env, layer_slow((uint32_t)in_int(&in)));
-}
-
 void export_parts(napi_env env, napi_value exports) {
   static const struct function table[] = {{"layer", js_layer},
                                           {"dropLayer", js_drop_layer},
                                           {"part", js_part},
                                           {"dropPart", js_drop_part},
                                           {"layerOf", js_layer_of},
-                                          {"isSlow", js_is_slow},
                                           {"closeUnused", js_close_unused}};
   EXPORT(env, exports, table);
 }

@@ -75,7 +75,6 @@ bool layer_slow(uint32_t layer);
 int layer_fd(uint32_t layer);
 /* st_blksize, which is one for all that a file system has. */
 uint32_t layer_block_size(uint32_t layer);
-void layer_hold(uint32_t layer);
 void layer_drop(uint32_t layer);
 struct part *part_at(uint32_t part);
 uint32_t part_make(uint32_t above, uint32_t entry, uint32_t layer);

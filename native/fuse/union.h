@@ -22,8 +22,8 @@ enum { WRITE_MAX = 1 << 20, HEADER_ROOM = 4096 };
 enum slot {
   UID, GID, PID, UMASK,
   ARGUMENT, /* up to ten, in the order of the request's structure */
-  NODE = 16, HANDLE, OPEN_FLAGS, LIFETIME, GENERATION,
-  TASK, /* that a request waits for */
+  NODE = 16, HANDLE, OPEN_FLAGS, LIFETIME,
+  TASK = 21, /* that a request waits for */
   STAT_MODE = 24, STAT_NLINK, STAT_UID, STAT_GID, STAT_RDEV, STAT_SIZE, STAT_DEV,
   SCAN_COUNT = 32, SCAN_OPAQUE, SCAN_SUSPECTS,
   SLOTS = 40

@@ -1,5 +1,5 @@
 import { type Stats, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { NanolinError } from '../error/index.ts';
 import {
   AT_FDCWD,
@@ -110,7 +110,7 @@ function openWork(upper: string, work: string, volatile: boolean): number {
       throw new NanolinError(
         'refused',
         `${upper} was mounted volatile and not unmounted`,
-        `what it holds may be incomplete: make a new one, or remove ${work}/work/incompat to take it as it is`,
+        `what it holds may be incomplete: make a new one, or remove ${join(work, 'work', 'incompat')} to take it as it is`,
       );
     union.close(old);
   }

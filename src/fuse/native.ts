@@ -30,7 +30,6 @@ export interface UnionNative {
   /** A layer's root, which is its own from now on; `system` is its file system's number in the union. */
   layer(fd: number, system: number): number;
   dropLayer(layer: number): number;
-  isSlow(layer: number): number;
   /** Descriptors of directories that nobody asked for since the last call. */
   closeUnused(): number;
   /** The directory of an entry in one layer, below the part of its parent there; -1 above a layer's root. It is not opened before it is needed. */

@@ -163,6 +163,31 @@ result(sorted(set(m[:].decode())))`,
 
 contract(
   test,
+  '34 a lower file with several names: the one that is written to breaks off, the rest stay one',
+  [{ a: 'old' }],
+  async union => {
+    await union.unmount();
+    const lower = union.lowers[0] ?? '';
+    for (const name of ['b', 'c']) linkSync(`${lower}/a`, `${lower}/${name}`);
+    await union.mount();
+    const look = (name: string) => statSync(union.at(name));
+    assert.equal([look('a').ino === look('c').ino, look('a').nlink], [true, 3]);
+    writeFileSync(union.at('b'), 'new');
+    const check = () => {
+      assert.equal(
+        ['a', 'b', 'c'].map(name => text(union.at(name))),
+        ['old', 'new', 'old'],
+      );
+      assert.equal([look('a').ino === look('c').ino, look('a').ino === look('b').ino], [true, false]);
+    };
+    check();
+    await union.remount();
+    check();
+  },
+);
+
+contract(
+  test,
   '33 36 link() of a lower file: one object with two names',
   [{ f: 'text', g: '', 'd/x': '' }],
   union => {
